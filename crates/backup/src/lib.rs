@@ -1,1 +1,13 @@
-//! Work in progress.
+//! Snapshots of a [`ParameterStore`](parados_parameter::ParameterStore): collect, seal, commit.
+//!
+//! This crate owns the formats ([`document`], [`manifest`]), the sealing of a document to recipients ([`seal`]), the place where
+//! snapshots are kept ([`repository`]) and the use cases over them. It touches neither terminal nor environment nor home folder,
+//! and prints nothing: a use case takes a context, a request and an observer, and returns a report.
+
+pub mod document;
+pub mod fingerprint;
+pub mod manifest;
+pub mod repository;
+pub mod seal;
+pub mod signature;
+pub mod snapshot_reference;

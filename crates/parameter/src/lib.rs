@@ -7,11 +7,15 @@
 //! It does no I/O: no network, no file, no terminal, no environment.
 
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod decorator;
 mod error;
 mod invalid;
 mod key_management;
 mod kind;
 mod label;
+pub mod memory;
 mod name;
 mod operation;
 pub mod policy;

@@ -1,0 +1,1 @@
+//! The outside parts that the tests talk to.
