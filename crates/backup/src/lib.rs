@@ -5,9 +5,13 @@
 //! and prints nothing: a use case takes a context, a request and an observer, and returns a report.
 
 pub mod document;
+pub mod event;
 pub mod fingerprint;
 pub mod manifest;
+pub mod report;
 pub mod repository;
 pub mod seal;
 pub mod signature;
 pub mod snapshot_reference;
+pub mod target;
+pub mod verdict;

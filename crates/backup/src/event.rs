@@ -1,0 +1,87 @@
+//! What happens while a backup runs. The progress bar, the run log and whatever else shows it read this one stream.
+
+use jiff::Timestamp;
+use parados_parameter::Operation;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::report::Missing;
+use crate::target::Target;
+use crate::verdict::Verdict;
+
+/// Something that happened. Holds no value of a parameter.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A backup of a target began.
+    Started {
+        /// The target.
+        target: Target,
+        /// When.
+        #[schemars(with = "String")]
+        at: Timestamp,
+        /// The snapshot whose unchanged values are taken over; absent where all are read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        previous: Option<String>,
+    },
+    /// A page was listed.
+    Listed {
+        /// Parameters that match, so far.
+        matched: u64,
+        /// Whether the listing is at its end, so that `matched` is the total.
+        done: bool,
+    },
+    /// Parameters were written into the snapshot.
+    Read {
+        /// Parameters so far.
+        parameters: u64,
+        /// Of these, taken over from the previous snapshot.
+        reused: u64,
+    },
+    /// A call was refused because the quota is used up; it is made again later.
+    Throttled {
+        /// The operation.
+        #[schemars(with = "String")]
+        operation: Operation,
+        /// Throttles so far.
+        throttles: u64,
+    },
+    /// A parameter, or a part of one, could not be read.
+    Missing(Missing),
+    /// The snapshot is committed.
+    Committed {
+        /// The snapshot's id.
+        snapshot: String,
+        /// The data object's key.
+        key: String,
+        /// The data object's size in bytes.
+        bytes: u64,
+    },
+    /// The backup of a target ended.
+    Finished {
+        /// The target.
+        target: Target,
+        /// How.
+        verdict: Verdict,
+    },
+}
+
+/// Reads the events of a use case. Called from the task that runs it: must not block.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &Event);
+}
+
+/// An observer that looks away.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn event(&self, _: &Event) {}
+}
+
+impl<F: Fn(&Event) + Send + Sync> Observer for F {
+    fn event(&self, event: &Event) {
+        self(event);
+    }
+}

@@ -1,0 +1,83 @@
+//! What a backup says at its end.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use parados_parameter::ParameterName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::target::Target;
+use crate::verdict::Verdict;
+
+/// What a backup of one target did.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct BackupReport {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was backed up.
+    pub target: Target,
+    /// The snapshot's id; absent when none was committed.
+    pub snapshot: Option<String>,
+    /// Its place in the target's chain, from 1; absent when none was committed.
+    pub sequence: Option<u64>,
+    /// The data object's key in the repository: where it is, or on a dry run where it would be.
+    pub key: Option<String>,
+    /// The repository's URL.
+    pub repository: String,
+    /// Parameters in the snapshot, or on a dry run parameters that would be.
+    pub parameter_count: u64,
+    /// Versions in the snapshot, the newest ones included.
+    pub version_count: u64,
+    /// Of the parameters, those whose value was taken over from the previous snapshot.
+    pub reused: u64,
+    /// What is not in the snapshot, and why.
+    pub missing: Vec<Missing>,
+    /// Calls to the store on the wire, retries included.
+    pub calls: u64,
+    /// The same by operation.
+    pub calls_by_operation: BTreeMap<String, u64>,
+    /// Calls that were refused because the quota was used up.
+    pub throttles: u64,
+    /// Bytes of the document before compression and sealing.
+    pub content_bytes: u64,
+    /// Bytes of the data object.
+    pub bytes: u64,
+    /// When the backup began.
+    #[schemars(with = "String")]
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether it was a dry run, which writes nothing.
+    pub dry_run: bool,
+    /// Why it failed; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What to do about it, one line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+/// Something that matched and is not in the snapshot, or not whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Missing {
+    /// The parameter.
+    #[schemars(with = "String")]
+    pub name: ParameterName,
+    /// What of it could not be read. The parameter is in the snapshot without it, except where it is the value.
+    pub what: MissingPart,
+    /// Why.
+    pub reason: String,
+}
+
+/// A part of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissingPart {
+    /// Its value, and so all of it.
+    Value,
+    /// Its tags.
+    Tags,
+    /// Its labels, and its older versions.
+    History,
+}
