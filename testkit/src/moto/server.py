@@ -1,0 +1,164 @@
+"""moto's server on a free port, for one test.
+
+Prints the port as its first line of output and ends when its standard input does, so that it never outlives
+the test that started it. In front of moto stands a small gate that counts calls by operation ("SSM.GetParameters",
+"S3.PutObject"), answers chosen ones with an error, and can tell the wrong time. It is spoken to under
+/testkit/: calls, reset, fail, clock.
+"""
+
+import io
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from email.utils import formatdate
+from urllib.parse import parse_qs
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+SERVICES = {
+    "AmazonSSM": "SSM",
+    "TrentService": "KMS",
+    "ResourceGroupsTaggingAPI_20170126": "ResourceGroupsTagging",
+}
+
+
+class Quiet(WSGIRequestHandler):
+    def log_request(self, *_):
+        pass
+
+
+def s3_operation(method, path, query):
+    bucket, _, key = path.lstrip("/").partition("/")
+    flags = parse_qs(query, keep_blank_values=True)
+    if not bucket:
+        return "S3.ListBuckets"
+    if not key:
+        if method == "GET" and not flags.keys() & {"versioning", "location", "object-lock", "encryption", "policy", "acl", "tagging"}:
+            return "S3.ListObjectsV2"
+        named = {"HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket", "POST": "DeleteObjects"}
+        setting = next(iter(flags), "") if method in ("GET", "PUT") else ""
+        return f"S3.{method.capitalize()}Bucket-{setting}" if setting else f"S3.{named[method]}"
+    if "uploads" in flags:
+        return "S3.CreateMultipartUpload"
+    if "uploadId" in flags:
+        named = {"PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}
+    else:
+        named = {"HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject", "GET": "GetObject", "POST": "PostObject"}
+    return f"S3.{named.get(method, method)}"
+
+
+def operation_of(environ):
+    """The operation that a request is for, and how its service writes errors."""
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        service, _, name = target.partition(".")
+        return f"{SERVICES.get(service, service)}.{name}", "json"
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        action = parse_qs(body.decode("utf-8", "replace")).get("Action", ["?"])[0]
+        return f"STS.{action}", "query"
+    return s3_operation(environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/"), environ.get("QUERY_STRING", "")), "s3"
+
+
+class Gate:
+    def __init__(self, moto):
+        self.moto = moto
+        self.lock = threading.Lock()
+        self.forget()
+
+    def forget(self):
+        self.calls = Counter()
+        self.failures = {}
+        self.clock_offset = 0
+
+    def __call__(self, environ, start_response):
+        if environ.get("PATH_INFO", "").startswith("/testkit/"):
+            return self.control(environ, start_response)
+        operation, style = operation_of(environ)
+        with self.lock:
+            self.calls[operation] += 1
+            failure = self.take_failure(operation)
+            offset = self.clock_offset
+
+        def start(status, headers, exc_info=None):
+            if offset:
+                headers = [header for header in headers if header[0].lower() != "date"]
+                headers.append(("Date", formatdate(time.time() + offset, usegmt=True)))
+            return start_response(status, headers, exc_info)
+
+        if failure:
+            return self.refuse(environ, failure, style, start)
+        return self.moto(environ, start)
+
+    def take_failure(self, operation):
+        failure = self.failures.get(operation)
+        if failure is None:
+            return None
+        if failure["after"] > 0:
+            failure["after"] -= 1
+            return None
+        if failure["times"] == 0:
+            return None
+        failure["times"] -= 1
+        return failure
+
+    def refuse(self, environ, failure, style, start):
+        # The request is read to its end, or the connection could not be used again.
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        code, message = failure["code"], failure["message"]
+        if style == "json":
+            kind, body = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
+        else:
+            error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            kind, body = "text/xml", error if style == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
+        body = body.encode()
+        start(f"{failure['status']} Refused", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def control(self, environ, start_response):
+        command = environ["PATH_INFO"].removeprefix("/testkit/")
+        given = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        body = ""
+        with self.lock:
+            if command == "calls":
+                body = "".join(f"{operation} {count}\n" for operation, count in sorted(self.calls.items()))
+            elif command == "reset":
+                self.forget()
+            elif command == "fail":
+                self.failures[given["operation"]] = {
+                    "code": given["code"],
+                    "status": int(given["status"]),
+                    "message": given.get("message", given["code"]),
+                    "times": int(given["times"]),
+                    "after": int(given["after"]),
+                }
+            elif command == "clock":
+                self.clock_offset = int(given["offset"])
+            else:
+                start_response("404 Not Found", [("Content-Length", "0")])
+                return []
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        return [body.encode()]
+
+
+def end_with_standard_input():
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def main():
+    server = make_server("127.0.0.1", 0, Gate(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=Quiet)
+    os.environ["MOTO_PORT"] = str(server.server_port)
+    threading.Thread(target=end_with_standard_input, daemon=True).start()
+    print(server.server_port, flush=True)
+    os.dup2(2, 1)  # nobody reads further output
+    server.serve_forever()
+
+
+main()
