@@ -26,9 +26,16 @@ SERVICES = {
 }
 
 
-class Quiet(WSGIRequestHandler):
+class Handler(WSGIRequestHandler):
+    """Logs nothing, and dates its answers by the gate's clock."""
+
+    gate = None
+
     def log_request(self, *_):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return formatdate((timestamp or time.time()) + self.gate.clock_offset, usegmt=True)
 
 
 def s3_operation(method, path, query):
@@ -83,17 +90,9 @@ class Gate:
         with self.lock:
             self.calls[operation] += 1
             failure = self.take_failure(operation)
-            offset = self.clock_offset
-
-        def start(status, headers, exc_info=None):
-            if offset:
-                headers = [header for header in headers if header[0].lower() != "date"]
-                headers.append(("Date", formatdate(time.time() + offset, usegmt=True)))
-            return start_response(status, headers, exc_info)
-
         if failure:
-            return self.refuse(environ, failure, style, start)
-        return self.moto(environ, start)
+            return self.refuse(environ, failure, style, start_response)
+        return self.moto(environ, start_response)
 
     def take_failure(self, operation):
         failure = self.failures.get(operation)
@@ -107,7 +106,7 @@ class Gate:
         failure["times"] -= 1
         return failure
 
-    def refuse(self, environ, failure, style, start):
+    def refuse(self, environ, failure, style, start_response):
         # The request is read to its end, or the connection could not be used again.
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         code, message = failure["code"], failure["message"]
@@ -117,7 +116,7 @@ class Gate:
             error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
             kind, body = "text/xml", error if style == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
         body = body.encode()
-        start(f"{failure['status']} Refused", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        start_response(f"{failure['status']} Refused", [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def control(self, environ, start_response):
@@ -153,7 +152,8 @@ def end_with_standard_input():
 
 
 def main():
-    server = make_server("127.0.0.1", 0, Gate(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=Quiet)
+    Handler.gate = Gate(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, Handler.gate, threaded=True, request_handler=Handler)
     os.environ["MOTO_PORT"] = str(server.server_port)
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     print(server.server_port, flush=True)
