@@ -2,7 +2,8 @@
 //!
 //! This crate owns the nouns (name, type, tier, version, label, tag, policy, key, value, selector), the
 //! [`ParameterStore`] trait with its errors, the [memory store](memory::MemoryStore) that is its reference model, the
-//! [decorators](decorator) that go around any store, and the [conformance suite](conformance) that every store passes.
+//! [decorators](decorator) that go around any store, and the `conformance` suite (a feature) that every store passes. The
+//! [rules] that the memory store shares with every store that keeps parameters itself are pure functions.
 //!
 //! It does no I/O: no network, no file, no terminal, no environment.
 
@@ -20,6 +21,7 @@ mod name;
 mod operation;
 pub mod policy;
 mod record;
+pub mod rules;
 mod secret;
 mod selector;
 mod store;
