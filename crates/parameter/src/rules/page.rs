@@ -141,39 +141,42 @@ fn is_value(filter: &Filter, value: &str) -> bool {
         }
 }
 
-/// What a page's token stands for: the key of the last item that was looked at. The next page begins behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListingToken(pub String);
-
-/// The token of the page behind `last` in a listing by `operation`. Opaque to the caller, and of use to that operation
-/// alone.
+/// The token of the page behind `last`, the key of the last item that was looked at, in a listing by `operation`. Opaque
+/// to the caller, and of use to that operation alone.
 pub fn encode_token(operation: Operation, last: &str) -> String {
     let hex: String = last.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("{}.{hex}", tag_of(operation))
 }
 
-/// Reads a token that [`encode_token`] made for the same operation; nothing where there is none.
+/// Reads what stood in a token that [`encode_token`] made for the same operation, as `parse` understands it; nothing where
+/// there is no token.
 ///
 /// # Errors
-/// InvalidNextToken for any other text.
-pub fn decode_token(operation: Operation, subject: &str, token: Option<&str>) -> Result<Option<ListingToken>> {
+/// InvalidNextToken for any other text, and where `parse` gives nothing.
+pub fn decode_token<T>(
+    operation: Operation,
+    subject: &str,
+    token: Option<&str>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>> {
     let Some(token) = token else { return Ok(None) };
-    let decode = || {
-        let hex = token.strip_prefix(tag_of(operation))?.strip_prefix('.')?;
-        if hex.is_empty() || hex.len() % 2 != 0 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let byte = |at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
-        let bytes = (0..hex.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()?;
-        String::from_utf8(bytes).ok()
-    };
-    match decode() {
-        Some(last) => Ok(Some(ListingToken(last))),
+    match decode(operation, token).and_then(|last| parse(&last)) {
+        Some(last) => Ok(Some(last)),
         None => {
             let message = "the token is not one of this listing's";
             Err(StoreError::new(operation, subject, StoreErrorKind::InvalidNextToken, message))
         }
     }
+}
+
+fn decode(operation: Operation, token: &str) -> Option<String> {
+    let hex = token.strip_prefix(tag_of(operation))?.strip_prefix('.')?;
+    if hex.is_empty() || hex.len() % 2 != 0 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let byte = |at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
+    let bytes = (0..hex.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()?;
+    String::from_utf8(bytes).ok()
 }
 
 fn tag_of(operation: Operation) -> &'static str {
@@ -193,8 +196,8 @@ mod tests {
     #[test]
     fn a_token_is_of_use_to_its_own_listing_alone() {
         let token = encode_token(Operation::DescribeParameters, "app/é");
-        let decode = |operation, token| decode_token(operation, "", Some(token));
-        assert_eq!(decode(Operation::DescribeParameters, &token).unwrap(), Some(ListingToken("app/é".into())));
+        let decode = |operation, token| decode_token(operation, "", Some(token), |last| Some(last.to_owned()));
+        assert_eq!(decode(Operation::DescribeParameters, &token).unwrap(), Some("app/é".into()));
         for (operation, token) in [
             (Operation::GetParametersByPath, token.as_str()),
             (Operation::DescribeParameters, "d."),
