@@ -1,2 +1,53 @@
-//! Work in progress.
-fn main() {}
+//! The project's own tools, run as `cargo xtask …`. They depend on no crate of the product, so that they build in seconds.
+
+mod check;
+mod failure;
+mod packages;
+mod step;
+mod tidy;
+mod venv;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+
+const USAGE: &str = "\
+usage: cargo xtask check [--fast]     everything that CI runs; --fast leaves out documentation and dependencies
+       cargo xtask tidy               only the rules about sources, links and dependencies
+       cargo xtask venv               only the virtual environment of the tests";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<(), Failure> {
+    match arguments {
+        ["check"] => check::check(check::Extent::Everything),
+        ["check", "--fast"] => check::check(check::Extent::Fast),
+        ["tidy"] => tidy::check(),
+        ["venv"] => venv::make(),
+        _ => Err(Failure::Usage(USAGE.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_a_usage_error() {
+        let failure = run(&["no-such-command"]).unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        assert!(failure.to_string().contains("cargo xtask check"));
+    }
+}

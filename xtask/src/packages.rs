@@ -1,0 +1,70 @@
+//! The Debian packages that the tests need: installed when that is allowed, otherwise named.
+
+use std::env;
+use std::process::Command;
+
+use nix::unistd::geteuid;
+
+use crate::failure::Failure;
+use crate::step;
+
+/// Program and package.
+const TESTS: [(&str, &str); 5] =
+    [("age", "age"), ("zstd", "zstd"), ("jq", "jq"), ("ssh-keygen", "openssh-client"), ("git", "git")];
+
+/// Makes sure of what the tests need.
+///
+/// # Errors
+/// When something is missing and this is not root, or apt-get fails.
+pub(crate) fn ensure_for_tests() -> Result<(), Failure> {
+    let mut missing = missing(&TESTS);
+    if crate::venv::interpreter().is_none() {
+        missing.extend(["python3", "python3-venv"]);
+    }
+    install(missing)
+}
+
+fn missing(wanted: &[(&str, &'static str)]) -> Vec<&'static str> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = env::split_paths(&path).collect();
+    let absent = |program: &str| !folders.iter().any(|folder| folder.join(program).is_file());
+    wanted.iter().filter(|(program, _)| absent(program)).map(|(_, package)| *package).collect()
+}
+
+fn install(packages: Vec<&'static str>) -> Result<(), Failure> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !geteuid().is_root() || !step::succeeds(Command::new("apt-get").arg("--version")) {
+        return Err(Failure::Packages(packages));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    step::timed(&format!("Debian packages: {}", packages.join(" ")), || {
+        let install = || apt(&[&["install", "--yes", "--no-install-recommends"], packages.as_slice()].concat());
+        // Lists that are there may do; on a fresh machine there are none.
+        if step::succeeds(&mut install()) {
+            return Ok(());
+        }
+        step::run("apt-get update", &mut apt(&["update"]))?;
+        step::run("apt-get install", &mut install())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_named() {
+        assert_eq!(missing(&[("sh", "dash"), ("no-such-program", "its-package")]), ["its-package"]);
+    }
+
+    #[test]
+    fn the_message_is_a_command() {
+        assert!(Failure::Packages(vec!["age", "jq"]).to_string().ends_with("apt-get install age jq"));
+    }
+}
