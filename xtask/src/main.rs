@@ -1,7 +1,9 @@
 //! The project's own tools, run as `cargo xtask …`. They depend on no crate of the product, so that they build in seconds.
 
+mod bench;
 mod check;
 mod failure;
+mod measure;
 mod packages;
 mod step;
 mod tidy;
@@ -16,7 +18,8 @@ use crate::failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask check [--fast]     everything that CI runs; --fast leaves out documentation and dependencies
        cargo xtask tidy               only the rules about sources, links and dependencies
-       cargo xtask venv               only the virtual environment of the tests";
+       cargo xtask venv               only the virtual environment of the tests
+       cargo xtask bench backup [--part moto|embedded|startup] [--quick]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -36,6 +39,8 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         ["check", "--fast"] => check::check(check::Extent::Fast),
         ["tidy"] => tidy::check(),
         ["venv"] => venv::make(),
+        ["bench", "backup", rest @ ..] => bench::run(&bench::BenchOptions::parse(rest)?),
+        ["measure", report, program, rest @ ..] => measure::run_as_wrapper(report, program, rest),
         _ => Err(Failure::Usage(USAGE.to_owned())),
     }
 }

@@ -12,6 +12,9 @@ use crate::step;
 const TESTS: [(&str, &str); 5] =
     [("age", "age"), ("zstd", "zstd"), ("jq", "jq"), ("ssh-keygen", "openssh-client"), ("git", "git")];
 
+/// What the benchmark compares with, beyond what the tests need.
+const BENCH: [(&str, &str); 1] = [("restic", "restic")];
+
 /// Makes sure of what the tests need.
 ///
 /// # Errors
@@ -22,6 +25,15 @@ pub(crate) fn ensure_for_tests() -> Result<(), Failure> {
         missing.extend(["python3", "python3-venv"]);
     }
     install(missing)
+}
+
+/// Makes sure of the benchmark's peers.
+///
+/// # Errors
+/// As [`ensure_for_tests`].
+pub(crate) fn ensure_for_bench() -> Result<(), Failure> {
+    ensure_for_tests()?;
+    install(missing(&BENCH))
 }
 
 fn missing(wanted: &[(&str, &'static str)]) -> Vec<&'static str> {

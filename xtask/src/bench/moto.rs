@@ -1,0 +1,106 @@
+//! Against moto, which has no quotas: `parados backup` of everything beside a boto3 loop, the AWS CLI and ssm-diff.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use testkit::Moto;
+
+use super::table::Table;
+use super::{Bench, age_identity, output, python, script};
+use crate::failure::Failure;
+use crate::measure::{Cost, Probe};
+use crate::venv;
+
+const BUCKET: &str = "parados-bench";
+
+pub(super) fn run(bench: &Bench) -> Result<Vec<Table>, Failure> {
+    let sizes: &[(u32, u32)] = if bench.quick { &[(500, 1)] } else { &[(500, 5), (5_000, 3)] };
+    sizes.iter().map(|&(parameters, runs)| compare(bench, parameters, runs)).collect()
+}
+
+fn compare(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> {
+    let moto = Moto::start();
+    let mut fill = Command::new(python());
+    fill.arg(script("fill.py")).args([&parameters.to_string(), BUCKET]).envs(moto.env());
+    output(&mut fill)?;
+    let mut table = Table::new(format!("moto, {parameters} parameters, read in full"));
+    for peer in peers(bench, parameters)? {
+        let mut costs = Vec::new();
+        let before = calls(&moto);
+        for run in 0..runs {
+            costs.push(peer.probe(&moto, run)?.run()?);
+        }
+        let calls = (calls(&moto) - before) / u64::from(runs);
+        table.row(peer.name, Cost::typical(&costs), Some(calls));
+        table.note(format!("{}: `{}`", peer.name, peer.shown));
+    }
+    table.note("moto describes 10 parameters a page whatever was asked; AWS gives 50");
+    Ok(table)
+}
+
+fn calls(moto: &Moto) -> u64 {
+    moto.calls().values().sum()
+}
+
+/// One of those that are compared.
+struct Peer {
+    name: &'static str,
+    program: PathBuf,
+    /// `{run}` stands for the number of the run, so that each writes to a place of its own.
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
+    shown: String,
+}
+
+impl Peer {
+    fn probe(&self, moto: &Moto, run: u32) -> Result<Probe, Failure> {
+        let mut probe = Probe::new(&self.program)?;
+        let arguments = self.arguments.iter().map(|argument| argument.replace("{run}", &run.to_string()));
+        probe.command().args(arguments).envs(moto.env()).envs(self.environment.iter().cloned());
+        Ok(probe)
+    }
+}
+
+fn peers(bench: &Bench, parameters: u32) -> Result<Vec<Peer>, Failure> {
+    let folder = bench.folder.path();
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let mut peers = Vec::new();
+    if bench.parados.exists() {
+        let (_, recipient) = age_identity(folder)?;
+        let shown = format!(
+            "backup --project bench --environment dev --store aws --repository s3://{BUCKET}/{parameters}-{{run}} --name-contains /dev/ \
+             --recipient {recipient} --quota-share unlimited --full --output json"
+        );
+        peers.push(Peer {
+            name: "parados",
+            program: bench.parados.clone(),
+            arguments: words(&shown),
+            environment: vec![("HOME", folder.to_owned()), ("XDG_DATA_HOME", folder.join("data"))],
+            shown: format!("parados {shown}"),
+        });
+    }
+    let to = |name: &str| folder.join(format!("{name}-{parameters}-{{run}}")).display().to_string();
+    peers.push(Peer {
+        name: "boto3 loop",
+        program: python(),
+        arguments: vec![script("boto3_loop.py").display().to_string(), to("boto3")],
+        environment: vec![],
+        shown: "python xtask/bench/boto3_loop.py FILE".to_owned(),
+    });
+    let aws = "ssm get-parameters-by-path --path / --recursive --with-decryption --output json";
+    peers.push(Peer {
+        name: "AWS CLI",
+        program: venv::folder().join("bin/aws"),
+        arguments: words(aws),
+        environment: vec![],
+        shown: format!("aws {aws}"),
+    });
+    peers.push(Peer {
+        name: "ssm-diff",
+        program: venv::folder().join("bin/ssm-diff"),
+        arguments: vec!["-f".to_owned(), to("ssm-diff"), "init".to_owned()],
+        environment: vec![],
+        shown: "ssm-diff -f FILE init".to_owned(),
+    });
+    Ok(peers)
+}
