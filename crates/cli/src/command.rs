@@ -1,0 +1,37 @@
+//! The commands: each file holds the arguments of one and what it does with them.
+
+mod completions;
+mod man;
+mod reference;
+mod schema;
+
+use clap::Subcommand;
+
+use crate::cli::GlobalArgs;
+use crate::error::Result;
+use crate::exit_code;
+
+/// What `parados` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the completion script of a shell
+    Completions(completions::Args),
+    /// Write the man pages into a folder
+    Man(man::Args),
+    /// Print a JSON Schema: of the configuration, or of what a command prints with --output json
+    Schema(schema::Args),
+    /// Print this reference as Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+/// Runs a command, and says with what code the process ends.
+pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
+    let done = |outcome: Result<()>| outcome.map(|()| exit_code::COMPLETE);
+    match command {
+        Command::Completions(args) => done(completions::run(&args, global)),
+        Command::Man(args) => done(man::run(&args)),
+        Command::Schema(args) => done(schema::run(&args, global)),
+        Command::Reference => done(reference::run(global)),
+    }
+}

@@ -1,0 +1,166 @@
+//! What the command line says in place of `parados.yaml`, for once.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use parados_backup::seal::Recipient;
+use parados_parameter::{Glob, ParameterType, Selector, Tag, Tier};
+
+use super::value::{Account, Name, Region, RepositoryUrl, RoleArn, StoreChoice};
+
+/// Which store, and how to get in.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreFlags {
+    /// Where the parameters are: aws, embedded or embedded:DIR
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<StoreChoice>,
+    /// The AWS Region
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<Region>,
+    /// The profile of the AWS configuration
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// The role to assume
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role_arn: Option<RoleArn>,
+    /// The external id that the role's trust policy asks for
+    #[arg(long, value_name = "ID", requires = "role_arn")]
+    pub(crate) external_id: Option<String>,
+}
+
+impl StoreFlags {
+    /// Whether they say where in AWS.
+    pub(crate) fn names_a_target(&self) -> bool {
+        self.region.is_some() || self.profile.is_some() || self.role_arn.is_some()
+    }
+}
+
+/// Of what, and where its snapshots are.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Environment")]
+pub(crate) struct EnvironmentFlags {
+    /// The project [default: the file's, or without a file `default`]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<Name>,
+    /// The environment
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) environment: Option<Name>,
+    /// Of the targets in the file only this one, by its name; can be given several times
+    #[arg(long = "target", value_name = "NAME")]
+    pub(crate) targets: Vec<Name>,
+    /// The account that the credentials have to lead to
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) account: Option<Account>,
+    /// Where snapshots are: s3://BUCKET[/PREFIX], gs://…, az://… or file:///DIR
+    #[arg(long, value_name = "URL")]
+    pub(crate) repository: Option<RepositoryUrl>,
+    /// A file with identities that open snapshots; can be given several times
+    #[arg(long = "identity", value_name = "FILE")]
+    pub(crate) identities: Vec<PathBuf>,
+}
+
+/// Which parameters. Given one, the file's selector does not count.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectorFlags {
+    /// The name contains this; can be given several times, as can all of these
+    #[arg(long, value_name = "TEXT")]
+    name_contains: Vec<String>,
+    /// The name begins with this
+    #[arg(long, value_name = "TEXT")]
+    name_begins_with: Vec<String>,
+    /// The name lies under this path
+    #[arg(long = "path", value_name = "PATH")]
+    paths: Vec<String>,
+    /// The type: String, StringList or SecureString
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<ParameterType>,
+    /// The tier: Standard or Advanced
+    #[arg(long = "tier", value_name = "TIER")]
+    tiers: Vec<Tier>,
+    /// The KMS key
+    #[arg(long = "key-id", value_name = "KEY")]
+    key_ids: Vec<parados_parameter::KeyId>,
+    /// It bears this tag
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<Tag>,
+    /// The name matches this glob
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<Glob>,
+    /// The name does not match this glob
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Glob>,
+}
+
+impl SelectorFlags {
+    /// The selector that they make; none where none is given.
+    pub(crate) fn selector(&self) -> Option<Selector> {
+        let selector = Selector {
+            name_contains: self.name_contains.clone(),
+            name_begins_with: self.name_begins_with.clone(),
+            paths: self.paths.clone(),
+            types: self.types.clone(),
+            tiers: self.tiers.clone(),
+            key_ids: self.key_ids.clone(),
+            tags: self.tags.clone(),
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+        };
+        (!selector.is_everything()).then_some(selector)
+    }
+}
+
+/// How a snapshot is made.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Snapshot")]
+pub(crate) struct SnapshotFlags {
+    /// Who can open it: age1…, ssh-…, the ARN of a KMS key, or none; can be given several times
+    #[arg(long = "recipient", value_name = "KEY")]
+    pub(crate) recipients: Vec<RecipientFlag>,
+    /// The key that the manifest is signed with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signing_key: Option<PathBuf>,
+    /// The KMS key with which S3 encrypts what is stored, in place of AES256
+    #[arg(long, value_name = "KEY")]
+    pub(crate) s3_kms_key: Option<parados_parameter::KeyId>,
+    /// The share of the account's quota to take, more than 0 and at most 1
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) quota_share: Option<f64>,
+    /// Do not hold calls back at all
+    #[arg(long, conflicts_with = "quota_share")]
+    pub(crate) unlimited: bool,
+    /// Back up all versions of each parameter
+    #[arg(long)]
+    pub(crate) with_history: bool,
+    /// Back all targets up at once
+    #[arg(long)]
+    pub(crate) parallel: bool,
+}
+
+/// A `--recipient`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RecipientFlag {
+    /// Nobody: the snapshot is not sealed.
+    None,
+    /// Somebody.
+    Key(Recipient),
+}
+
+impl std::str::FromStr for RecipientFlag {
+    type Err = <Recipient as std::str::FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            key => key.parse().map(Self::Key),
+        }
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("write more than 0 and at most 1, as 0.5".to_owned()),
+    }
+}

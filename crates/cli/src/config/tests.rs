@@ -1,0 +1,25 @@
+use std::path::PathBuf;
+
+use super::*;
+
+#[test]
+fn every_malformed_file_is_refused_with_its_place_and_a_hint() {
+    insta::glob!("../../tests/malformed", "*.yaml", |path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let failure = crate::error::Failure::from(parse(&text, "parados.yaml").unwrap_err());
+        assert_eq!(failure.exit_code(), crate::exit_code::USAGE);
+        insta::with_settings!({ omit_expression => true, description => text }, {
+            insta::assert_snapshot!(failure.text());
+        });
+    });
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/config/whole.yaml");
+    let config = Config::read(&path).unwrap();
+    assert_eq!(config.file.environments.value.len(), 3);
+    let prod = config.file.environments.value["prod"].as_ref().unwrap();
+    assert_eq!(prod.targets.as_ref().unwrap().value.len(), 2);
+    assert_eq!(config.folder(), path.parent().unwrap());
+}

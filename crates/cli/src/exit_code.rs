@@ -1,0 +1,34 @@
+//! The exit codes of `parados`. They are part of its interface: a scheduler decides by them.
+
+/// Everything was done. A backup is complete.
+pub(crate) const COMPLETE: u8 = 0;
+/// It failed. Of a backup: nothing was committed.
+pub(crate) const FAILED: u8 = 1;
+/// The command line, the configuration or a key file is wrong. Nothing was begun.
+pub(crate) const USAGE: u8 = 2;
+/// A backup is partial (a snapshot is committed, and what is not in it is named), or nothing matched.
+pub(crate) const PARTIAL: u8 = 3;
+/// Stopped by SIGINT or SIGTERM. Nothing is half committed.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// What `--help` says of them.
+pub(crate) const HELP: &str = "\
+Exit codes:
+
+    0    complete: everything was done
+    1    failed: of a backup, nothing was committed
+    2    the command line or the configuration is wrong; nothing was begun
+    3    partial (what is missing is named), or nothing matched
+    130  stopped by Ctrl-C or SIGTERM; nothing is half committed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_code() {
+        for code in [COMPLETE, FAILED, USAGE, PARTIAL, INTERRUPTED] {
+            assert!(HELP.lines().any(|line| line.split_whitespace().next() == Some(&code.to_string())), "{code}");
+        }
+    }
+}
