@@ -1,1 +1,31 @@
-//! Work in progress.
+//! The embedded [`ParameterStore`](parados_parameter::ParameterStore): SQLite in one file, values sealed at rest.
+//!
+//! A store is a directory of mode 0700 with these files of mode 0600:
+//!
+//! | file | what |
+//! |---|---|
+//! | `parameters.sqlite3` (`-wal`, `-shm`) | names, metadata, labels, tags, and each version's value, sealed |
+//! | `master.key` | the master key that values are sealed under, or |
+//! | `master.key.kms` | the master key, encrypted under a KMS key |
+//!
+//! What is sealed is the values; names, descriptions and tags are readable to whoever can read the file. The crate owns
+//! the file format, its durability and its permissions. It does not serve a network, and does not judge requests: the
+//! rules of Parameter Store are `parados_parameter`'s.
+
+mod annotating;
+mod embedded;
+mod failure;
+mod listing;
+mod master_key;
+mod open_error;
+mod private_file;
+mod putting;
+mod reading;
+mod row;
+mod schema;
+mod seal;
+mod span;
+
+pub use embedded::{EmbeddedStore, InitOptions, OpenOptions};
+pub use master_key::MasterKeySource;
+pub use open_error::OpenError;

@@ -1,0 +1,88 @@
+//! What needs the store's own connections.
+
+use parados_parameter::{
+    DescribeRequest, ParameterReference, ParameterStore as _, Secret, StoreErrorKind, SystemClock,
+};
+use sqlx::{AssertSqlSafe, Row as _};
+use tempfile::TempDir;
+
+use super::*;
+
+async fn new_store() -> (TempDir, EmbeddedStore) {
+    let directory = tempfile::tempdir().unwrap();
+    EmbeddedStore::init(&InitOptions::new(directory.path())).await.unwrap();
+    let options = OpenOptions {
+        directory: directory.path().to_owned(),
+        key_management: None,
+        clock: Arc::new(SystemClock),
+        user: "tester".into(),
+    };
+    let store = EmbeddedStore::open(options).await.unwrap();
+    (directory, store)
+}
+
+fn request(name: &str, value: &str) -> PutRequest {
+    PutRequest { overwrite: true, ..PutRequest::new(ParameterName::parse(name).unwrap(), Secret::new(value)) }
+}
+
+async fn pragma(pool: &SqlitePool, text: &str) -> String {
+    let row = sqlx::query(AssertSqlSafe(format!("PRAGMA {text}"))).fetch_one(pool).await.unwrap();
+    row.try_get::<String, _>(0).or_else(|_| row.try_get::<i64, _>(0).map(|number| number.to_string())).unwrap()
+}
+
+#[tokio::test]
+async fn connections_are_durable() {
+    let (_directory, store) = new_store().await;
+    for pool in [&store.writer, &store.readers] {
+        assert_eq!(pragma(pool, "journal_mode").await, "wal");
+        assert_eq!(pragma(pool, "synchronous").await, "2", "FULL");
+        assert_eq!(pragma(pool, "foreign_keys").await, "1");
+        assert_eq!(pragma(pool, "busy_timeout").await, "30000");
+    }
+    assert_eq!(pragma(&store.readers, "query_only").await, "1");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_of_the_storage_and_changes_nothing() {
+    let (_directory, store) = new_store().await;
+    store.put(&request("/a", "before")).await.unwrap();
+    let pages: u32 = pragma(&store.writer, "page_count").await.parse().unwrap();
+    pragma(&store.writer, &format!("max_page_count = {}", pages + 1)).await;
+    let bulk: Vec<_> = (0..20).map(|n| request(&format!("/bulk/{n}"), &"x".repeat(4000))).collect();
+    let error = store.put_all(&bulk).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Storage);
+    assert!(error.message.contains("full"), "{error}");
+    assert_eq!(store.describe(&DescribeRequest::default()).await.unwrap().items.len(), 1);
+
+    pragma(&store.writer, "max_page_count = 1000000").await;
+    store.put_all(&bulk).await.unwrap();
+    let newest = ParameterReference::newest(ParameterName::parse("/a").unwrap());
+    assert_eq!(store.get(&newest).await.unwrap().value.reveal(), "before");
+}
+
+#[tokio::test]
+async fn a_writer_that_does_not_end_makes_others_fail_and_reads_go_on() {
+    let (_directory, store) = new_store().await;
+    store.put(&request("/a", "before")).await.unwrap();
+    let other = SqlitePoolOptions::new().connect_lazy_with(schema::connection(&store.directory.join(DATABASE_FILE)));
+    let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    pragma(&store.writer, "busy_timeout = 1").await;
+    assert_eq!(store.put(&request("/a", "after")).await.unwrap_err().kind, StoreErrorKind::TooManyUpdates);
+    let newest = ParameterReference::newest(ParameterName::parse("/a").unwrap());
+    assert_eq!(store.get(&newest).await.unwrap().value.reveal(), "before");
+    held.rollback().await.unwrap();
+    store.put(&request("/a", "after")).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_read_goes_by_an_index() {
+    let (_directory, store) = new_store().await;
+    for sql in listing::QUERIES.iter().chain(reading::QUERIES) {
+        let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&store.readers).await;
+        for row in plan.unwrap() {
+            let step: String = row.try_get("detail").unwrap();
+            let is_cheap = !step.starts_with("SCAN") || step.starts_with("SCAN json_each");
+            assert!(is_cheap && !step.contains("TEMP B-TREE"), "{step} in {sql}");
+        }
+    }
+}

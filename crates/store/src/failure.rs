@@ -1,0 +1,63 @@
+//! What went wrong inside a call, before it is known which call it was.
+
+use std::fmt;
+
+use parados_parameter::{Operation, ParameterName, StoreError, StoreErrorKind, Version};
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// By a rule of Parameter Store.
+    Refused(StoreError),
+    /// For what the store's file or its lock did.
+    Storage(StoreErrorKind, String),
+    /// A value does not open.
+    Unreadable(ParameterName, Version),
+    /// The master key is not the one that the values are sealed under.
+    WrongMasterKey,
+}
+
+impl Failure {
+    /// A row holds what was never written there.
+    pub(crate) fn damaged(what: impl fmt::Display) -> Self {
+        Self::Storage(StoreErrorKind::Storage, format!("the store's file is damaged: {what}"))
+    }
+
+    /// The error of `operation`, which was for `subject`.
+    pub(crate) fn of(self, operation: Operation, subject: impl fmt::Display) -> StoreError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Storage(kind, message) => StoreError::new(operation, subject, kind, message),
+            Self::Unreadable(name, version) => {
+                let message = format!(
+                    "the value of version {version} does not open: it is damaged, or sealed under another master key"
+                );
+                StoreError::new(operation, name, StoreErrorKind::Unreadable, message)
+            }
+            Self::WrongMasterKey => {
+                let message = "the master key is not the one of this store's values; put the right one back first";
+                StoreError::new(operation, subject, StoreErrorKind::Unreadable, message)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+        // The low byte is the primary result code: SQLITE_BUSY, SQLITE_LOCKED.
+        match (code.map(|code| code & 0xff), &error) {
+            (Some(5 | 6), _) => {
+                Self::Storage(StoreErrorKind::TooManyUpdates, "another process is writing to the store".into())
+            }
+            (_, sqlx::Error::PoolTimedOut) => Self::Storage(StoreErrorKind::TooManyUpdates, "the store is busy".into()),
+            _ => Self::Storage(StoreErrorKind::Storage, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Where the master key is kept: in a file of its own, or wrapped by a KMS key.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use parados_parameter::{EncryptionContext, KeyId, KeyManagement};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::open_error::OpenError;
+use crate::private_file;
+use crate::seal::{KEY_BYTES, MasterKey};
+
+const PLAIN_FILE: &str = "master.key";
+const WRAPPED_FILE: &str = "master.key.kms";
+const PLAIN_PREFIX: &str = "parados-master-key-v1:";
+
+/// How a store that is made keeps its master key.
+#[derive(Clone, Debug, Default)]
+pub enum MasterKeySource {
+    /// In `master.key`, a file of mode 0600: whoever has the directory has the values.
+    #[default]
+    File,
+    /// In `master.key.kms`, encrypted under a KMS key: whoever has the directory and may use the key has the values.
+    KeyManagement {
+        /// The service.
+        service: Arc<dyn KeyManagement>,
+        /// The key.
+        key: KeyId,
+    },
+}
+
+/// `master.key.kms`.
+#[derive(Serialize, Deserialize)]
+struct Wrapped {
+    key_id: KeyId,
+    ciphertext: String,
+}
+
+/// Makes a master key, or takes the one that an interrupted init left.
+pub(crate) async fn create(directory: &Path, source: &MasterKeySource) -> Result<MasterKey, OpenError> {
+    let service = match source {
+        MasterKeySource::File => None,
+        MasterKeySource::KeyManagement { .. } if is_there(&directory.join(PLAIN_FILE))? => {
+            return Err(OpenError::MasterKeyAmbiguous { directory: directory.to_owned() });
+        }
+        MasterKeySource::KeyManagement { service, .. } => Some(service),
+    };
+    match load(directory, service).await {
+        Err(OpenError::MasterKeyMissing { .. }) => {}
+        loaded => return loaded,
+    }
+    let key: MasterKey = Zeroizing::new(rand::random());
+    let (path, contents) = match source {
+        MasterKeySource::File => (directory.join(PLAIN_FILE), write_plain(&key)),
+        MasterKeySource::KeyManagement { service, key: key_id } => {
+            let path = directory.join(WRAPPED_FILE);
+            let ciphertext = service
+                .encrypt(key_id, &*key, &context())
+                .await
+                .map_err(|source| OpenError::KeyManagement { path: path.clone(), source })?;
+            let wrapped = Wrapped { key_id: key_id.clone(), ciphertext: STANDARD.encode(ciphertext) };
+            let json = serde_json::to_string_pretty(&wrapped).expect("two texts are JSON");
+            (path, Zeroizing::new(format!("{json}\n")))
+        }
+    };
+    match private_file::create(&path, contents.as_bytes()) {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => load(directory, service).await,
+        Err(error) => Err(OpenError::file("create", &path)(error)),
+    }
+}
+
+/// Reads the master key of the store in `directory`.
+pub(crate) async fn load(directory: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
+    let (plain, wrapped) = (directory.join(PLAIN_FILE), directory.join(WRAPPED_FILE));
+    match (is_there(&plain)?, is_there(&wrapped)?) {
+        (false, false) => Err(OpenError::MasterKeyMissing { directory: directory.to_owned() }),
+        (true, true) => Err(OpenError::MasterKeyAmbiguous { directory: directory.to_owned() }),
+        (true, false) => {
+            let text = read(&plain)?;
+            read_plain(&text).ok_or(OpenError::MasterKeyDamaged { path: plain })
+        }
+        (false, true) => unwrap(&wrapped, service).await,
+    }
+}
+
+async fn unwrap(path: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
+    let damaged = || OpenError::MasterKeyDamaged { path: path.to_owned() };
+    let wrapped: Wrapped = serde_json::from_slice(&read(path)?).map_err(|_| damaged())?;
+    let ciphertext = STANDARD.decode(&wrapped.ciphertext).map_err(|_| damaged())?;
+    let Some(service) = service else {
+        return Err(OpenError::KeyManagementMissing { path: path.to_owned(), key: wrapped.key_id });
+    };
+    let key = service
+        .decrypt(&wrapped.key_id, &ciphertext, &context())
+        .await
+        .map_err(|source| OpenError::KeyManagement { path: path.to_owned(), source })?;
+    as_key(&key).ok_or_else(damaged)
+}
+
+/// What is said to KMS beside the master key.
+fn context() -> EncryptionContext {
+    BTreeMap::from([("parados".to_owned(), "store-master-key".to_owned())])
+}
+
+fn is_there(path: &Path) -> Result<bool, OpenError> {
+    path.try_exists().map_err(OpenError::file("read", path))
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    private_file::check_closed(path)?;
+    fs::read(path).map(Zeroizing::new).map_err(OpenError::file("read", path))
+}
+
+fn write_plain(key: &MasterKey) -> Zeroizing<String> {
+    let text = Zeroizing::new(STANDARD.encode(**key));
+    Zeroizing::new([PLAIN_PREFIX, &text, "\n"].concat())
+}
+
+fn read_plain(contents: &[u8]) -> Option<MasterKey> {
+    let text = contents.strip_prefix(PLAIN_PREFIX.as_bytes())?.trim_ascii_end();
+    let key = Zeroizing::new(STANDARD.decode(text).ok()?);
+    as_key(&key)
+}
+
+fn as_key(bytes: &[u8]) -> Option<MasterKey> {
+    let mut key = MasterKey::new([0; KEY_BYTES]);
+    (bytes.len() == KEY_BYTES).then(|| key.copy_from_slice(bytes))?;
+    Some(key)
+}
