@@ -1,0 +1,14 @@
+//! Tests of the snapshot formats against stock tools and outside parts.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps in vain fails, also where it does so in a function beside it"
+)]
+
+mod corpus;
+mod damage;
+mod old_documents;
+mod records;
+mod round_trip;
+mod seal;
+mod stock_tools;
