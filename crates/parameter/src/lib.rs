@@ -20,6 +20,7 @@ pub mod memory;
 mod name;
 mod operation;
 pub mod policy;
+pub mod reading;
 mod record;
 pub mod rules;
 mod secret;

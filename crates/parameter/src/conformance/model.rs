@@ -1,0 +1,1 @@
+//! A store compared with the memory store.
