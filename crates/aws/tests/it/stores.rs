@@ -1,0 +1,87 @@
+//! The store on moto: the conformance suite, and what it does not reach.
+
+use std::process::Command;
+
+use parados_aws::{Permission, check_read_permissions};
+use parados_parameter::{
+    DescribeRequest, Operation, ParameterReference, ParameterStore, ParameterType, PutRequest, Secret, StoreErrorKind,
+    Tag,
+};
+use testkit::{Moto, aws_cli};
+
+use crate::{name, session};
+
+fn run(mut command: Command, arguments: &[&str]) {
+    let output = command.args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn what_the_aws_cli_put_reads_back_with_every_field() {
+    let moto = Moto::start();
+    let put = "ssm put-parameter --name /app/dev/db --type SecureString --value hunter2 --description words \
+               --allowed-pattern ^h.*$ --tier Advanced --tags Key=team,Value=a";
+    run(aws_cli(&moto), &put.split_whitespace().collect::<Vec<_>>());
+    let store = session(&moto.url()).await.store();
+    let page = store.describe(&DescribeRequest::default()).await.unwrap();
+    let metadata = &page.items[0];
+    assert_eq!(metadata.name, name("/app/dev/db"));
+    assert_eq!(metadata.parameter_type, ParameterType::SecureString);
+    assert_eq!(metadata.key_id.as_ref().unwrap().as_str(), "alias/aws/ssm");
+    assert_eq!(metadata.description.as_ref().unwrap().as_str(), "words");
+    assert_eq!(metadata.allowed_pattern.as_ref().unwrap().as_str(), "^h.*$");
+    assert_eq!(metadata.tier.as_str(), "Advanced");
+    let parameter = store.get(&ParameterReference::newest(name("/app/dev/db"))).await.unwrap();
+    assert_eq!(parameter.value.reveal(), "hunter2", "it is decrypted");
+    assert_eq!(parameter.arn.as_deref(), Some("arn:aws:ssm:eu-west-1:123456789012:parameter/app/dev/db"));
+    let tags = store.tags(&[name("/app/dev/db"), name("/not/there")]).await.unwrap();
+    assert_eq!(tags.into_iter().collect::<Vec<_>>(), [(name("/app/dev/db"), vec![Tag::new("team", "a").unwrap()])]);
+}
+
+#[tokio::test]
+async fn tags_that_come_in_pages_are_all_read() {
+    let moto = Moto::start();
+    let store = session(&moto.url()).await.store();
+    let mut names = Vec::new();
+    for number in 0..52 {
+        let mut put = PutRequest::new(name(&format!("/many/{number:02}")), Secret::new("v"));
+        put.tags = vec![Tag::new("number", &number.to_string()).unwrap()];
+        store.put(&put).await.unwrap();
+        names.push(put.name);
+    }
+    let tags = store.tags(&names).await.unwrap();
+    assert_eq!(tags.len(), 52);
+    assert_eq!(tags[&name("/many/51")][0].value(), "51");
+    assert!(moto.calls()["ResourceGroupsTagging.GetResources"] > 1, "moto pages what AWS does not");
+}
+
+#[tokio::test]
+async fn permissions_are_asked_one_by_one() {
+    let moto = Moto::start();
+    let store = session(&moto.url()).await.store();
+    let checks = check_read_permissions(&store, &name("/not/there")).await;
+    assert_eq!(checks.len(), Operation::ALL.iter().filter(|operation| !operation.is_write()).count());
+    for check in &checks {
+        assert_eq!(check.permission, Permission::Granted, "{}", check.operation);
+    }
+    for denied in &checks {
+        let service = match denied.operation {
+            Operation::GetResources => "ResourceGroupsTagging",
+            _ => "SSM",
+        };
+        moto.reset();
+        moto.deny(&format!("{service}.{}", denied.operation));
+        for check in check_read_permissions(&store, &name("/not/there")).await {
+            match check.permission {
+                Permission::Denied(error) => {
+                    assert_eq!((check.operation, error.kind), (denied.operation, StoreErrorKind::AccessDenied));
+                }
+                Permission::Granted => assert_ne!(check.operation, denied.operation),
+                Permission::Unknown(error) => panic!("{error}"),
+            }
+        }
+    }
+    moto.fail("SSM.GetParameter", "ThrottlingException", 400, 0, 9);
+    let checks = check_read_permissions(&store, &name("/not/there")).await;
+    assert!(matches!(checks[1].permission, Permission::Unknown(_)));
+}
