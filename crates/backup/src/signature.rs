@@ -1,1 +1,266 @@
-//! signature.
+//! Signatures over manifests: OpenSSH's format (SSHSIG), ed25519, so that `ssh-keygen -Y verify` checks them.
+//!
+//! Owns the signing key and its file. Does not decide whose signature is trusted.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha512};
+pub use ssh_key::PublicKey;
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, SshSig};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::fingerprint::FingerprintKey;
+
+/// The namespace of the signatures: what was signed as a manifest verifies as nothing else (`ssh-keygen -n`).
+pub const NAMESPACE: &str = "parados-manifest";
+
+/// A signature, or the key for one, that cannot be used.
+#[derive(Debug, Error)]
+pub enum SignatureError {
+    /// The key's file cannot be read.
+    #[error("cannot read the signing key {path}")]
+    ReadKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The key's file cannot be written.
+    #[error("cannot write the signing key {path}")]
+    WriteKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others may read the key's file.
+    #[error("the signing key {path} has mode {mode:04o}, so others can read it; run: chmod 600 {path}")]
+    KeyIsOpen {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file does not hold an unencrypted ed25519 private key of OpenSSH's form.
+    #[error("the signing key {path} cannot be used: {reason}; make one with: ssh-keygen -t ed25519 -N '' -f {path}")]
+    UnusableKey {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The text is not a public key of OpenSSH's form.
+    #[error("not an OpenSSH ed25519 public key")]
+    InvalidPublicKey,
+    /// The text is not a signature of OpenSSH's form.
+    #[error("not an OpenSSH signature")]
+    Malformed,
+    /// It was made over something else, by another key, or for another purpose.
+    #[error("the signature does not match")]
+    Mismatch,
+    /// The key did not sign.
+    #[error("the signing key failed to sign")]
+    NotSigned,
+}
+
+/// An ed25519 key that signs manifests. Its seed is also what fingerprint keys are derived from.
+pub struct SigningKey {
+    private: PrivateKey,
+    pair: Ed25519Keypair,
+}
+
+impl SigningKey {
+    /// The key of a 32-byte seed, with a comment that its public key shows.
+    pub fn from_seed(seed: &[u8; 32], comment: &str) -> Self {
+        let pair = Ed25519Keypair::from_seed(seed);
+        let private = PrivateKey::new(KeypairData::Ed25519(pair.clone()), comment)
+            .expect("a key that is not encrypted needs no more than itself");
+        Self { private, pair }
+    }
+
+    /// Makes a key of a random `seed` and writes it to a new file of mode 0600, flushed to the disk.
+    ///
+    /// # Errors
+    /// [`SignatureError::WriteKey`], also when there is a file already: a key is never overwritten.
+    pub fn generate(path: &Path, seed: &Zeroizing<[u8; 32]>, comment: &str) -> Result<Self, SignatureError> {
+        let key = Self::from_seed(seed, comment);
+        let private = key
+            .private
+            .to_openssh(LineEnding::LF)
+            .expect("an ed25519 key without a passphrase is written in OpenSSH's form");
+        let write = || {
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(private.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|source| SignatureError::WriteKey { path: path.into(), source })?;
+        Ok(key)
+    }
+
+    /// Reads an OpenSSH private key file: ed25519, without a passphrase, of mode 0600 or less.
+    ///
+    /// # Errors
+    /// [`SignatureError`] says which of these it is not.
+    pub fn load(path: &Path) -> Result<Self, SignatureError> {
+        let read = |source| SignatureError::ReadKey { path: path.into(), source };
+        let unusable = |reason| SignatureError::UnusableKey { path: path.into(), reason };
+        let mode = fs::metadata(path).map_err(read)?.permissions().mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(SignatureError::KeyIsOpen { path: path.into(), mode });
+        }
+        let text = Zeroizing::new(fs::read(path).map_err(read)?);
+        let private =
+            PrivateKey::from_openssh(&*text).map_err(|_| unusable("it is not an OpenSSH private key that is whole"))?;
+        match private.key_data() {
+            KeypairData::Ed25519(pair) => Ok(Self { pair: pair.clone(), private }),
+            KeypairData::Encrypted(_) => Err(unusable("it has a passphrase, and a backup runs unattended")),
+            _ => Err(unusable("it is not an ed25519 key")),
+        }
+    }
+
+    /// The public key.
+    pub fn public_key(&self) -> &PublicKey {
+        self.private.public_key()
+    }
+
+    /// The public key as one line, as it stands in a manifest and in an `allowed_signers` file: `ssh-ed25519 AAAA… comment`.
+    pub fn public_line(&self) -> String {
+        self.public_key().to_openssh().expect("an ed25519 public key is written in OpenSSH's form")
+    }
+
+    /// The fingerprint key of the repository with this id.
+    pub fn fingerprint_key(&self, repository: &str) -> FingerprintKey {
+        FingerprintKey::derive(&Zeroizing::new(self.pair.private.to_bytes()), repository)
+    }
+
+    /// Signs the concatenation of `chunks`; the armored signature, with a final newline.
+    ///
+    /// # Errors
+    /// [`SignatureError::NotSigned`].
+    pub fn sign(&self, chunks: &[&[u8]]) -> Result<String, SignatureError> {
+        let signature = raw_signature(&self.private, &signed_data(chunks)).ok_or(SignatureError::NotSigned)?;
+        SshSig::new(self.public_key().key_data().clone(), NAMESPACE, HashAlg::Sha512, signature)
+            .and_then(|signature| signature.to_pem(LineEnding::LF))
+            .map(|mut armored| {
+                if !armored.ends_with('\n') {
+                    armored.push('\n');
+                }
+                armored
+            })
+            .map_err(|_| SignatureError::NotSigned)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.public_key().fingerprint(HashAlg::Sha256))
+    }
+}
+
+/// Checks that `armored` is the signature of `key` over `bytes` in our [`NAMESPACE`].
+///
+/// # Errors
+/// [`SignatureError::Malformed`] or [`SignatureError::Mismatch`].
+pub fn verify(bytes: &[u8], armored: &str, key: &PublicKey) -> Result<(), SignatureError> {
+    let signature = SshSig::from_pem(armored).map_err(|_| SignatureError::Malformed)?;
+    key.verify(NAMESPACE, bytes, &signature).map_err(|_| SignatureError::Mismatch)
+}
+
+/// Parses a public key of OpenSSH's form, ed25519.
+///
+/// # Errors
+/// [`SignatureError::InvalidPublicKey`].
+pub fn parse_public_key(line: &str) -> Result<PublicKey, SignatureError> {
+    let key = PublicKey::from_openssh(line).map_err(|_| SignatureError::InvalidPublicKey)?;
+    match key.algorithm() {
+        Algorithm::Ed25519 => Ok(key),
+        _ => Err(SignatureError::InvalidPublicKey),
+    }
+}
+
+/// What an SSHSIG signs (OpenSSH, PROTOCOL.sshsig). `ssh-key` makes it only of a message in one piece, and a manifest's
+/// pieces together would need its memory twice.
+fn signed_data(chunks: &[&[u8]]) -> Vec<u8> {
+    let mut hash = Sha512::new();
+    chunks.iter().for_each(|chunk| hash.update(chunk));
+    let mut data = b"SSHSIG".to_vec();
+    for field in [NAMESPACE.as_bytes(), b"", b"sha512", &hash.finalize()] {
+        data.extend_from_slice(&(field.len() as u32).to_be_bytes());
+        data.extend_from_slice(field);
+    }
+    data
+}
+
+fn raw_signature<K: ssh_key::SigningKey>(key: &K, data: &[u8]) -> Option<ssh_key::Signature> {
+    key.try_sign(data).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SigningKey {
+        SigningKey::from_seed(&[1; 32], "parados")
+    }
+
+    #[test]
+    fn what_is_signed_in_pieces_verifies_as_a_whole() {
+        let armored = key().sign(&[b"{\"a\":", b"1}\n"]).unwrap();
+        assert!(armored.starts_with("-----BEGIN SSH SIGNATURE-----\n"));
+        assert!(armored.ends_with("-----END SSH SIGNATURE-----\n"));
+        verify(b"{\"a\":1}\n", &armored, key().public_key()).unwrap();
+        assert!(matches!(verify(b"{\"a\":2}\n", &armored, key().public_key()), Err(SignatureError::Mismatch)));
+        let other = SigningKey::from_seed(&[2; 32], "");
+        assert!(matches!(verify(b"{\"a\":1}\n", &armored, other.public_key()), Err(SignatureError::Mismatch)));
+        assert!(matches!(verify(b"", "nothing", key().public_key()), Err(SignatureError::Malformed)));
+    }
+
+    #[test]
+    fn a_signature_for_another_purpose_does_not_verify() {
+        let private = PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[1; 32])), "").unwrap();
+        let armored = private.sign("file", HashAlg::Sha512, b"x").unwrap().to_pem(LineEnding::LF).unwrap();
+        assert!(matches!(verify(b"x", &armored, key().public_key()), Err(SignatureError::Mismatch)));
+    }
+
+    #[test]
+    fn a_generated_key_is_read_back_and_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signing.key");
+        let seed = Zeroizing::new([3; 32]);
+        let generated = SigningKey::generate(&path, &seed, "parados").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let loaded = SigningKey::load(&path).unwrap();
+        assert_eq!(loaded.public_line(), generated.public_line());
+        assert!(loaded.public_line().ends_with(" parados"));
+        assert_eq!(loaded.fingerprint_key("r").id(), generated.fingerprint_key("r").id());
+        assert!(matches!(SigningKey::generate(&path, &seed, ""), Err(SignatureError::WriteKey { .. })));
+    }
+
+    #[test]
+    fn each_unusable_key_file_says_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        assert!(matches!(SigningKey::load(&path), Err(SignatureError::ReadKey { .. })));
+
+        SigningKey::generate(&path, &Zeroizing::new([3; 32]), "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let message = SigningKey::load(&path).unwrap_err().to_string();
+        assert!(message.contains("mode 0640") && message.contains("chmod 600"), "{message}");
+
+        fs::write(&path, "hunter2").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let message = SigningKey::load(&path).unwrap_err().to_string();
+        assert!(message.contains("not an OpenSSH private key") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        assert!(format!("{:?}", key()).starts_with("SigningKey(SHA256:"));
+    }
+}
