@@ -1,1 +1,267 @@
-//! repository.
+//! The place where snapshots are kept: a bucket or a folder of objects that are written once. FORMAT.md, "Repository layout"
+//! and "Chain", is normative.
+//!
+//! Owns where objects are and how they are written and found. Does not own what is in a data object, or who may open it.
+//!
+//! Nothing here deletes or overwrites an object, except that `latest.txt`, a hint, is replaced. So a bucket under object lock
+//! works, and what was committed stays.
+
+mod chain;
+mod error;
+mod layout;
+mod objects;
+mod s3;
+mod upload;
+mod url;
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use object_store::PutPayload;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+pub use self::chain::{Committed, ReadManifest, SnapshotEntry, SnapshotFilter, Snapshots};
+pub use self::error::{Access, RepositoryError};
+pub use self::layout::data_key;
+pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};
+pub use self::upload::{PART_BYTES, Upload};
+pub use self::url::{Bucket, RepositoryUrl};
+use crate::fingerprint::FingerprintKeyId;
+
+/// The format that this Parados writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+/// Most bytes of the small objects: `parados.json`, `latest.txt`, the keys.
+const MAX_SMALL_BYTES: u64 = 1024 * 1024;
+
+/// A repository.
+#[derive(Debug)]
+pub struct Repository {
+    objects: Objects,
+    id: String,
+    /// Keys of data objects that this process was given and may be writing.
+    given: Mutex<BTreeSet<String>>,
+    part_bytes: usize,
+}
+
+/// `parados.json`: says that this is a repository, and of which format.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format_version: u32,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    created_at: Option<Timestamp>,
+}
+
+impl Repository {
+    /// Opens the repository in `objects`. Reads `parados.json`.
+    ///
+    /// # Errors
+    /// [`RepositoryError::NotARepository`], [`RepositoryError::NewerFormat`], and those of the place: missing bucket,
+    /// somebody else's, no permission, unreachable.
+    pub async fn open(objects: Objects) -> Result<Self, RepositoryError> {
+        match objects.read(&layout::marker(), MAX_SMALL_BYTES).await {
+            Ok(bytes) => Self::of_marker(objects, &bytes),
+            Err(RepositoryError::NotFound { repository, .. }) => Err(RepositoryError::NotARepository { repository }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the repository in `objects`, or makes it with the random bytes `id` where there is none. Of two that make it at
+    /// once, both open the one that was first.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and those of writing.
+    pub async fn open_or_init(objects: Objects, id: [u8; 16], now: Timestamp) -> Result<Self, RepositoryError> {
+        match Self::open(objects.clone()).await {
+            Err(RepositoryError::NotARepository { .. }) => {}
+            outcome => return outcome,
+        }
+        let marker = Marker { format_version: FORMAT_VERSION, id: hex::encode(id), created_at: Some(now) };
+        let mut bytes = serde_json::to_vec(&marker).expect("texts and numbers are JSON");
+        bytes.push(b'\n');
+        match objects.create(&layout::marker(), bytes.into()).await {
+            Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Self::open(objects).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn of_marker(objects: Objects, bytes: &[u8]) -> Result<Self, RepositoryError> {
+        let damaged = |reason: &str| RepositoryError::Damaged {
+            key: layout::MARKER.into(),
+            repository: objects.location().into(),
+            reason: reason.into(),
+        };
+        let marker: Marker =
+            serde_json::from_slice(bytes).map_err(|_| damaged("it is not the JSON of a repository"))?;
+        match marker.format_version {
+            0 => return Err(damaged("formats are numbered from 1")),
+            FORMAT_VERSION => {}
+            found => {
+                let repository = objects.location().to_owned();
+                return Err(RepositoryError::NewerFormat { repository, found, supported: FORMAT_VERSION });
+            }
+        }
+        if marker.id.len() != 32 || !marker.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(damaged("its id is not 32 characters of hexadecimal"));
+        }
+        Ok(Self { objects, id: marker.id, given: Mutex::default(), part_bytes: PART_BYTES })
+    }
+
+    /// The repository's id: 32 characters of hexadecimal, the salt of its fingerprint keys.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The repository's URL.
+    pub fn location(&self) -> &str {
+        self.objects.location()
+    }
+
+    /// A key for the data object of a backup that began `at`, and the second that the key bears: the first one from `at` on
+    /// whose key is not taken, in the repository or by another backup of this process.
+    ///
+    /// # Errors
+    /// Those of looking a key up; a look-up that is not allowed counts as free, and the create-only write decides.
+    pub async fn free_data_key(
+        &self,
+        environment: &str,
+        at: Timestamp,
+        sealed: bool,
+    ) -> Result<(String, Timestamp), RepositoryError> {
+        let mut second = at;
+        loop {
+            let key = data_key(environment, second, sealed);
+            let new = self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_string());
+            let free = new
+                && match self.objects.exists(&key).await {
+                    Ok(exists) => !exists,
+                    Err(RepositoryError::Denied { .. }) => true,
+                    Err(error) => return Err(error),
+                };
+            if free {
+                return Ok((key.into(), second));
+            }
+            second = second.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
+        }
+    }
+
+    /// Begins to write the data object `key`, which must not be there. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Damaged`] when `key` is not the key of an object.
+    pub fn upload(&self, key: &str) -> Result<Upload, RepositoryError> {
+        let key = self.path(key)?;
+        let staging = layout::staging(rand::random());
+        Ok(Upload::start(self.objects.clone(), key, staging, self.part_bytes))
+    }
+
+    /// Reads a data object from its beginning on, piece by piece.
+    ///
+    /// # Errors
+    /// [`RepositoryError::NotFound`], and those of the place; the stream gives those that come later.
+    pub async fn download(
+        &self,
+        key: &str,
+    ) -> Result<impl futures::Stream<Item = Result<Bytes, RepositoryError>> + Send + use<>, RepositoryError> {
+        self.objects.stream(&self.path(key)?).await
+    }
+
+    /// Replaces the hint at the newest data object.
+    ///
+    /// # Errors
+    /// Those of writing. The snapshot is committed all the same.
+    pub async fn write_latest(&self, data_key: &str) -> Result<(), RepositoryError> {
+        self.objects.replace(&layout::latest(), PutPayload::from(format!("{data_key}\n").into_bytes())).await
+    }
+
+    /// What `latest.txt` hints at.
+    ///
+    /// # Errors
+    /// Those of reading; that there is none is [`None`].
+    pub async fn read_latest(&self) -> Result<Option<String>, RepositoryError> {
+        match self.objects.read(&layout::latest(), MAX_SMALL_BYTES).await {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned())),
+            Err(RepositoryError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the key object of these fingerprints for these recipients is there, so that it need not be sealed again.
+    ///
+    /// # Errors
+    /// Those of looking it up; that this is not allowed is `false`.
+    pub async fn has_key(&self, id: &FingerprintKeyId, recipients: &[String]) -> Result<bool, RepositoryError> {
+        match self.objects.exists(&layout::key_object(id, recipients)).await {
+            Err(RepositoryError::Denied { .. }) => Ok(false),
+            outcome => outcome,
+        }
+    }
+
+    /// Stores a fingerprint key ([`FingerprintKey::to_stored`](crate::fingerprint::FingerprintKey::to_stored)), which the
+    /// caller sealed to `recipients`; plain when there are none. One that is there stays. Its object's key.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub async fn store_key(
+        &self,
+        id: &FingerprintKeyId,
+        recipients: &[String],
+        sealed: Bytes,
+    ) -> Result<String, RepositoryError> {
+        let key = layout::key_object(id, recipients);
+        match self.objects.create(&key, sealed.into()).await {
+            Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Ok(key.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the key objects of these fingerprints: one for each set of recipients that it was ever sealed to, with its key.
+    ///
+    /// # Errors
+    /// Those of listing and reading.
+    pub async fn read_keys(&self, id: &FingerprintKeyId) -> Result<Vec<(String, Bytes)>, RepositoryError> {
+        let mut listed: Vec<Path> =
+            self.objects.list(&layout::keys()).map_ok(|meta| meta.location).try_collect().await?;
+        listed.retain(|key| key.filename().is_some_and(|name| name.split('.').next() == Some(id.as_str())));
+        listed.sort();
+        let mut keys = Vec::with_capacity(listed.len());
+        for key in listed {
+            let bytes = self.objects.read(&key, MAX_SMALL_BYTES).await?;
+            keys.push((key.into(), bytes));
+        }
+        Ok(keys)
+    }
+
+    /// Tries each access that a backup needs, and changes nothing: a list, a read of `parados.json`, and a create-only write
+    /// of `parados.json`, which the repository refuses because it is there.
+    pub async fn check_access(&self) -> Vec<(Access, Result<(), RepositoryError>)> {
+        let listed = self.objects.list(&layout::manifests()).try_next().await.map(drop);
+        let read = self.objects.read(&layout::marker(), MAX_SMALL_BYTES).await.map(drop);
+        let written = match self.objects.create(&layout::marker(), PutPayload::from_static(b"{}")).await {
+            Err(RepositoryError::AlreadyExists { .. }) => Ok(()),
+            outcome => outcome,
+        };
+        vec![(Access::List, listed), (Access::Read, read), (Access::Write, written)]
+    }
+
+    fn path(&self, key: &str) -> Result<Path, RepositoryError> {
+        match Path::parse(key) {
+            Ok(path) if !path.is_root() && path.as_ref() == key => Ok(path),
+            _ => Err(RepositoryError::Damaged {
+                key: key.into(),
+                repository: self.location().into(),
+                reason: "it is not the key of an object".into(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod faulty;
+#[cfg(test)]
+mod tests;

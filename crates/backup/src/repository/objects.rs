@@ -1,0 +1,334 @@
+//! The objects of a repository: where they are opened, and the few things that are done with them, each with its errors sorted.
+//!
+//! Nothing here deletes or overwrites, but [`Objects::replace`], which is for `latest.txt`, and the removal of a local file
+//! that was staged and never visible.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, RetryConfig,
+};
+use parados_parameter::KeyId;
+
+use super::error::sort;
+use super::s3::ConditionalCompletion;
+use super::{Access, Bucket, RepositoryError, RepositoryUrl};
+
+/// How a repository is opened.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// For `s3://`, where it is required.
+    pub s3: Option<S3Options>,
+    /// For `gs://` and `az://`: settings under the names that their own tools read from the environment
+    /// (`GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`, …). Other names are read over.
+    pub settings: Vec<(String, String)>,
+    /// For a folder: whether it is made, of mode 0700, when it is not there.
+    pub create_folder: bool,
+}
+
+/// How S3 is spoken to.
+#[derive(Clone, Debug)]
+pub struct S3Options {
+    /// Who signs.
+    pub credentials: AwsCredentialProvider,
+    /// The bucket's Region.
+    pub region: String,
+    /// Where S3 is, when it is not AWS's own for the Region. `http://` is allowed here.
+    pub endpoint: Option<String>,
+    /// What each upload asks for.
+    pub server_side_encryption: ServerSideEncryption,
+}
+
+/// How S3 encrypts what it stores: the header `x-amz-server-side-encryption` of every upload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServerSideEncryption {
+    /// `AES256`: under a key of S3's own.
+    #[default]
+    Aes256,
+    /// `aws:kms`: under this key.
+    AwsKms(KeyId),
+}
+
+/// How an object of many parts is completed without replacing one that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// The store refuses it (S3: `If-None-Match: *`).
+    Conditional,
+    /// It is put together under `.staging/` and hard-linked to its name, which fails when the name is taken (a folder).
+    Staged,
+    /// The name is looked up just before. Of two at the same instant the later one would win (Google, Azure: their
+    /// completions take no condition). The keys of data objects bear a time and an environment, and the manifest holds
+    /// the digest, so that a replaced one would be noticed.
+    Checked,
+}
+
+/// The objects of a repository.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    location: Arc<str>,
+    completion: Completion,
+}
+
+impl Objects {
+    /// The objects in `store`, called `location` in messages.
+    pub fn new(store: Arc<dyn ObjectStore>, location: &str, completion: Completion) -> Self {
+        Self { store, location: location.into(), completion }
+    }
+
+    /// The URL, for messages.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub(super) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    pub(super) fn completion(&self) -> Completion {
+        self.completion
+    }
+
+    pub(super) fn error(&self, access: Access, key: &Path, source: object_store::Error) -> RepositoryError {
+        sort(access, key.as_ref(), &self.location, source)
+    }
+
+    /// Reads an object of at most `limit` bytes whole.
+    pub(super) async fn read(&self, key: &Path, limit: u64) -> Result<Bytes, RepositoryError> {
+        let error = |source| self.error(Access::Read, key, source);
+        let result = self.store.get(key).await.map_err(error)?;
+        if result.meta.size > limit {
+            return Err(RepositoryError::Damaged {
+                key: key.to_string(),
+                repository: self.location.to_string(),
+                reason: format!("it has {} bytes, and at most {limit} are expected", result.meta.size),
+            });
+        }
+        result.bytes().await.map_err(error)
+    }
+
+    /// Reads at most the first `length` bytes of an object.
+    pub(super) async fn read_beginning(&self, key: &Path, length: u64) -> Result<Bytes, RepositoryError> {
+        let error = |source| self.error(Access::Read, key, source);
+        let options = GetOptions { range: Some(GetRange::Bounded(0..length)), ..GetOptions::default() };
+        self.store.get_opts(key, options).await.map_err(error)?.bytes().await.map_err(error)
+    }
+
+    /// Reads an object piece by piece.
+    pub(super) async fn stream(
+        &self,
+        key: &Path,
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
+        let result = self.store.get(key).await.map_err(|source| self.error(Access::Read, key, source))?;
+        let (objects, key) = (self.clone(), key.clone());
+        Ok(result.into_stream().map_err(move |source| objects.error(Access::Read, &key, source)).boxed())
+    }
+
+    /// Lists the objects under `prefix`, in no order.
+    pub(super) fn list(&self, prefix: &Path) -> BoxStream<'static, Result<ObjectMeta, RepositoryError>> {
+        let (objects, subject) = (self.clone(), prefix.clone());
+        self.store.list(Some(prefix)).map_err(move |source| objects.error(Access::List, &subject, source)).boxed()
+    }
+
+    /// Whether there is an object of this key.
+    pub(super) async fn exists(&self, key: &Path) -> Result<bool, RepositoryError> {
+        match self.store.head(key).await.map_err(|source| self.error(Access::Read, key, source)) {
+            Ok(_) => Ok(true),
+            Err(RepositoryError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes an object that is not there yet. An answer that was lost is looked up: the object is there when it holds
+    /// exactly these bytes, whichever attempt wrote them.
+    ///
+    /// # Errors
+    /// [`RepositoryError::AlreadyExists`] when there is one with other content; [`RepositoryError::CommitUnknown`] when the
+    /// write failed in a way that leaves open whether it happened, and reading it back failed too; every other error says
+    /// that it did not happen.
+    pub(super) async fn create(&self, key: &Path, payload: PutPayload) -> Result<(), RepositoryError> {
+        let put = self.store.put_opts(key, payload.clone(), PutMode::Create.into()).await;
+        let error = match put.map_err(|source| self.error(Access::Write, key, source)) {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let taken = matches!(error, RepositoryError::AlreadyExists { .. });
+        if !taken && !error.leaves_a_write_open() {
+            return Err(error);
+        }
+        match self.holds(key, &payload).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(error),
+            Err(_) if taken => Err(error),
+            Err(_) => Err(RepositoryError::CommitUnknown {
+                key: key.to_string(),
+                repository: self.location.to_string(),
+                source: Box::new(error),
+            }),
+        }
+    }
+
+    /// Whether the object holds exactly `payload`.
+    async fn holds(&self, key: &Path, payload: &PutPayload) -> Result<bool, RepositoryError> {
+        let mut expected = payload.iter().flat_map(|chunk| chunk.iter());
+        let mut stored = match self.stream(key).await {
+            Ok(stored) => stored,
+            Err(RepositoryError::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        while let Some(chunk) = stored.try_next().await? {
+            if !chunk.iter().all(|byte| expected.next() == Some(byte)) {
+                return Ok(false);
+            }
+        }
+        Ok(expected.next().is_none())
+    }
+
+    /// Writes an object whether or not it is there.
+    pub(super) async fn replace(&self, key: &Path, payload: PutPayload) -> Result<(), RepositoryError> {
+        let put = self.store.put(key, payload).await;
+        put.map(drop).map_err(|source| self.error(Access::Write, key, source))
+    }
+}
+
+impl RepositoryUrl {
+    /// Opens the place. Nothing is read yet, and nothing written but a folder that is missing and wanted.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Configuration`], [`RepositoryError::FolderMissing`], [`RepositoryError::Folder`].
+    pub fn open(&self, options: &OpenOptions) -> Result<Objects, RepositoryError> {
+        let location = self.to_string();
+        let configuration = |error: object_store::Error| RepositoryError::Configuration {
+            repository: self.to_string(),
+            reason: error.to_string(),
+        };
+        let (store, completion): (Arc<dyn ObjectStore>, _) = match self {
+            Self::S3(bucket) => {
+                let s3 = options.s3.as_ref().ok_or_else(|| RepositoryError::Configuration {
+                    repository: location.clone(),
+                    reason: "it needs AWS credentials and a Region".into(),
+                })?;
+                (prefixed(open_s3(bucket, s3).map_err(configuration)?, bucket), Completion::Conditional)
+            }
+            Self::Google(bucket) => {
+                let mut builder = GoogleCloudStorageBuilder::new().with_bucket_name(&bucket.name).with_retry(retry());
+                for (name, value) in &options.settings {
+                    if let Ok(key) = name.to_ascii_lowercase().parse::<GoogleConfigKey>() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                (prefixed(builder.build().map_err(configuration)?, bucket), Completion::Checked)
+            }
+            Self::Azure(bucket) => {
+                let mut builder = MicrosoftAzureBuilder::new().with_container_name(&bucket.name).with_retry(retry());
+                for (name, value) in &options.settings {
+                    if let Ok(key) = name.to_ascii_lowercase().parse::<AzureConfigKey>() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                (prefixed(builder.build().map_err(configuration)?, bucket), Completion::Checked)
+            }
+            Self::Folder(path) => {
+                let folder = |source| RepositoryError::Folder { path: path.clone(), source };
+                if options.create_folder {
+                    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(folder)?;
+                } else if !path.try_exists().map_err(folder)? {
+                    return Err(RepositoryError::FolderMissing { path: path.clone() });
+                }
+                let store = LocalFileSystem::new_with_prefix(path).map_err(configuration)?.with_fsync(true);
+                (Arc::new(store), Completion::Staged)
+            }
+        };
+        Ok(Objects::new(store, &location, completion))
+    }
+}
+
+fn open_s3(bucket: &Bucket, options: &S3Options) -> object_store::Result<object_store::aws::AmazonS3> {
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(&bucket.name)
+        .with_region(&options.region)
+        .with_credentials(Arc::clone(&options.credentials))
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
+        .with_http_connector(ConditionalCompletion)
+        .with_retry(retry());
+    builder = match &options.server_side_encryption {
+        ServerSideEncryption::Aes256 => {
+            let key: AmazonS3ConfigKey = "aws_server_side_encryption".parse()?;
+            builder.with_config(key, "AES256")
+        }
+        ServerSideEncryption::AwsKms(key) => builder.with_sse_kms_encryption(key.as_str()),
+    };
+    match &options.endpoint {
+        Some(endpoint) => {
+            builder =
+                builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(endpoint.starts_with("http://"));
+        }
+        // The library knows the endpoints of AWS's main partition only.
+        None if options.region.starts_with("cn-") => {
+            builder = builder.with_endpoint(format!("https://s3.{}.amazonaws.com.cn", options.region));
+        }
+        None => {}
+    }
+    builder.build()
+}
+
+fn retry() -> RetryConfig {
+    RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(120), ..RetryConfig::default() }
+}
+
+fn prefixed(store: impl ObjectStore, bucket: &Bucket) -> Arc<dyn ObjectStore> {
+    match bucket.prefix.as_str() {
+        "" => Arc::new(store),
+        prefix => Arc::new(PrefixStore::new(store, prefix)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_made_only_when_wanted_and_then_for_its_owner_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let url = RepositoryUrl::Folder(path.clone());
+        let error = url.open(&OpenOptions::default()).unwrap_err();
+        assert!(matches!(error, RepositoryError::FolderMissing { .. }), "{error}");
+        url.open(&OpenOptions { create_folder: true, ..OpenOptions::default() }).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        url.open(&OpenOptions::default()).unwrap();
+
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        let below = RepositoryUrl::Folder(file.join("x"));
+        let error = below.open(&OpenOptions { create_folder: true, ..OpenOptions::default() }).unwrap_err();
+        assert!(matches!(error, RepositoryError::Folder { .. }), "{error}");
+    }
+
+    #[test]
+    fn s3_needs_its_options_and_the_others_theirs() {
+        for (url, what) in [("s3://b", "credentials"), ("az://c", "ccount")] {
+            let error = RepositoryUrl::parse(url).unwrap().open(&OpenOptions::default()).unwrap_err();
+            assert!(
+                matches!(error, RepositoryError::Configuration { .. }) && error.to_string().contains(what),
+                "{error}"
+            );
+        }
+        let settings = vec![("AZURE_STORAGE_ACCOUNT_NAME".into(), "a".into()), ("HOME".into(), "/".into())];
+        RepositoryUrl::parse("az://c/p").unwrap().open(&OpenOptions { settings, ..OpenOptions::default() }).unwrap();
+    }
+}

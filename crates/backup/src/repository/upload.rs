@@ -1,0 +1,243 @@
+//! Writing a data object of any size in flat memory.
+//!
+//! Owns the hand-over from a thread that compresses and seals to the tasks that send. At most three parts are in memory: two
+//! on their way and the one that is being filled.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use super::objects::{Completion, Objects};
+use super::{Access, RepositoryError};
+
+/// The size of a part. S3 allows 10,000 of them: 78 GiB.
+pub const PART_BYTES: usize = 8 * 1024 * 1024;
+/// How many parts are on their way at once.
+const PARTS_IN_FLIGHT: usize = 2;
+
+/// An object that is being written: a [`Write`](io::Write) for the thread that makes its bytes.
+///
+/// It becomes visible when [`finish`](Self::finish) returns, whole, and only where there was none of that key. Dropped or
+/// aborted before that, nothing of it is ever visible; what was sent is taken back in the background. (A process that is
+/// killed can leave parts behind that no listing shows: in S3 until a lifecycle rule removes them, in a folder under `.staging/`.)
+///
+/// [`write`](io::Write::write) waits while two parts are on their way, so it belongs into `spawn_blocking`; it panics in a
+/// task.
+#[derive(Debug)]
+pub struct Upload {
+    key: Path,
+    buffer: Vec<u8>,
+    part_bytes: usize,
+    size: u64,
+    runtime: Handle,
+    permits: Arc<Semaphore>,
+    messages: Option<mpsc::UnboundedSender<Message>>,
+    sender: Option<JoinHandle<Result<(), RepositoryError>>>,
+}
+
+enum Message {
+    Part(Bytes, OwnedSemaphorePermit),
+    Finish(Bytes),
+}
+
+impl Upload {
+    pub(super) fn start(objects: Objects, key: Path, staging: Path, part_bytes: usize) -> Self {
+        let runtime = Handle::current();
+        let (messages, receiver) = mpsc::unbounded_channel();
+        let sending = Sending { objects, key: key.clone(), staging };
+        let sender = Some(runtime.spawn(sending.run(receiver)));
+        let permits = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
+        Self { key, buffer: Vec::new(), part_bytes, size: 0, runtime, permits, messages: Some(messages), sender }
+    }
+
+    /// Bytes written so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Sends the rest and makes the object visible. Its size in bytes.
+    ///
+    /// # Errors
+    /// [`RepositoryError::AlreadyExists`] when there is one, and whatever went wrong with a part. Nothing is visible then,
+    /// except that an error of the last call itself may leave an object behind that no manifest names.
+    pub async fn finish(mut self) -> Result<u64, RepositoryError> {
+        let rest = std::mem::take(&mut self.buffer).into();
+        if let Some(messages) = self.messages.take() {
+            // An error here means that the sender ended early: it says why below.
+            let _ = messages.send(Message::Finish(rest));
+        }
+        self.sender_result().await?;
+        Ok(self.size)
+    }
+
+    /// Gives the upload up and waits until what was sent is taken back.
+    pub async fn abort(mut self) {
+        self.messages = None;
+        let _ = self.sender_result().await;
+    }
+
+    async fn sender_result(&mut self) -> Result<(), RepositoryError> {
+        match self.sender.take() {
+            Some(sender) => sender.await.unwrap_or_else(|_| Err(self.unfinished())),
+            None => Err(self.unfinished()),
+        }
+    }
+
+    fn unfinished(&self) -> RepositoryError {
+        RepositoryError::Unfinished { key: self.key.to_string() }
+    }
+
+    fn send_part(&mut self) -> io::Result<()> {
+        let permits = Arc::clone(&self.permits);
+        let permit = match Arc::clone(&permits).try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(_) => self.runtime.clone().block_on(permits.acquire_owned()).ok(),
+        };
+        let part = Bytes::from(std::mem::take(&mut self.buffer));
+        let sent = match (permit, &self.messages) {
+            (Some(permit), Some(messages)) => messages.send(Message::Part(part, permit)).is_ok(),
+            _ => false,
+        };
+        match sent {
+            true => Ok(()),
+            false => {
+                self.messages = None;
+                let error = self.runtime.clone().block_on(self.sender_result()).err();
+                Err(io::Error::other(error.unwrap_or_else(|| self.unfinished())))
+            }
+        }
+    }
+}
+
+impl io::Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() == self.part_bytes {
+            self.send_part()?;
+        }
+        let count = bytes.len().min(self.part_bytes - self.buffer.len());
+        if self.buffer.capacity() < self.buffer.len() + count {
+            // Small documents stay small, and a buffer never grows past a part.
+            let wanted = (self.buffer.len() + count).next_power_of_two().clamp(4096, self.part_bytes.max(4096));
+            self.buffer.reserve_exact(wanted.max(self.buffer.len() + count) - self.buffer.len());
+        }
+        self.buffer.extend_from_slice(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The task that sends.
+struct Sending {
+    objects: Objects,
+    key: Path,
+    staging: Path,
+}
+
+impl Sending {
+    async fn run(self, mut messages: mpsc::UnboundedReceiver<Message>) -> Result<(), RepositoryError> {
+        match messages.recv().await {
+            None => Err(self.unfinished()),
+            Some(Message::Finish(bytes)) => self.objects.create(&self.key, PutPayload::from_bytes(bytes)).await,
+            Some(Message::Part(bytes, permit)) => {
+                let name = match self.objects.completion() {
+                    Completion::Staged => &self.staging,
+                    Completion::Conditional | Completion::Checked => &self.key,
+                };
+                let mut upload = self.objects.store().put_multipart(name).await.map_err(|error| self.error(error))?;
+                let sent = self.send_parts(&mut *upload, (bytes, permit), messages).await;
+                let result = match sent {
+                    Ok(()) => self.complete(&mut *upload).await,
+                    Err(error) => Err(error),
+                };
+                if result.is_err() {
+                    // Best effort: what stays behind is not visible.
+                    let _ = upload.abort().await;
+                }
+                result
+            }
+        }
+    }
+
+    async fn send_parts(
+        &self,
+        upload: &mut dyn MultipartUpload,
+        first: (Bytes, OwnedSemaphorePermit),
+        mut messages: mpsc::UnboundedReceiver<Message>,
+    ) -> Result<(), RepositoryError> {
+        let mut in_flight = FuturesUnordered::new();
+        in_flight.push(send(upload, first.0, Some(first.1)));
+        let mut finished = false;
+        while !(finished && in_flight.is_empty()) {
+            tokio::select! {
+                Some(sent) = in_flight.next(), if !in_flight.is_empty() => sent.map_err(|error| self.error(error))?,
+                message = messages.recv(), if !finished => match message {
+                    Some(Message::Part(bytes, permit)) => in_flight.push(send(upload, bytes, Some(permit))),
+                    Some(Message::Finish(bytes)) => {
+                        finished = true;
+                        if !bytes.is_empty() {
+                            in_flight.push(send(upload, bytes, None));
+                        }
+                    }
+                    None => return Err(self.unfinished()),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    async fn complete(&self, upload: &mut dyn MultipartUpload) -> Result<(), RepositoryError> {
+        if self.objects.completion() == Completion::Checked && self.objects.exists(&self.key).await? {
+            return Err(self.taken());
+        }
+        upload.complete().await.map_err(|error| self.error(error))?;
+        if self.objects.completion() == Completion::Staged {
+            let renamed = self.objects.store().rename_if_not_exists(&self.staging, &self.key).await;
+            if let Err(error) = renamed {
+                // Never visible under its name.
+                let _ = self.objects.store().delete(&self.staging).await;
+                return Err(self.error(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&self, error: object_store::Error) -> RepositoryError {
+        self.objects.error(Access::Write, &self.key, error)
+    }
+
+    fn taken(&self) -> RepositoryError {
+        RepositoryError::AlreadyExists { key: self.key.to_string(), repository: self.objects.location().into() }
+    }
+
+    fn unfinished(&self) -> RepositoryError {
+        RepositoryError::Unfinished { key: self.key.to_string() }
+    }
+}
+
+/// Sends one part; the permit is given back when it has arrived.
+fn send(
+    upload: &mut dyn MultipartUpload,
+    bytes: Bytes,
+    permit: Option<OwnedSemaphorePermit>,
+) -> BoxFuture<'static, object_store::Result<()>> {
+    let part = upload.put_part(PutPayload::from_bytes(bytes));
+    async move {
+        let result = part.await;
+        drop(permit);
+        result
+    }
+    .boxed()
+}
