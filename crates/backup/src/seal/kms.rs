@@ -23,13 +23,11 @@ fn context() -> EncryptionContext {
 pub(super) struct KmsRecipient<'a> {
     pub(super) key: &'a KeyId,
     pub(super) key_management: &'a Arc<dyn KeyManagement>,
-    pub(super) runtime: &'a Handle,
 }
 
 impl age::Recipient for KmsRecipient<'_> {
     fn wrap_file_key(&self, file_key: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
-        let body = self
-            .runtime
+        let body = Handle::current()
             .block_on(self.key_management.encrypt(self.key, file_key.expose_secret(), &context()))
             .map_err(|error| EncryptError::Io(io::Error::other(error)))?;
         let stanza = Stanza { tag: STANZA_TAG.to_owned(), args: vec![self.key.to_string()], body };
@@ -42,7 +40,6 @@ impl age::Recipient for KmsRecipient<'_> {
 /// A call that fails does not end the search, because another stanza or identity may do; what failed is kept for the error.
 pub(super) struct KmsIdentity<'a> {
     pub(super) key_management: &'a Arc<dyn KeyManagement>,
-    pub(super) runtime: &'a Handle,
     pub(super) failures: Mutex<Vec<KeyManagementError>>,
 }
 
@@ -53,7 +50,7 @@ impl age::Identity for KmsIdentity<'_> {
             return None;
         }
         let key = KeyId::observed(arn.as_str());
-        let outcome = self.runtime.block_on(self.key_management.decrypt(&key, &stanza.body, &context()));
+        let outcome = Handle::current().block_on(self.key_management.decrypt(&key, &stanza.body, &context()));
         match outcome {
             Ok(plaintext) if plaintext.len() == FILE_KEY_BYTES => {
                 Some(Ok(FileKey::init_with_mut(|file_key| file_key.copy_from_slice(&plaintext))))

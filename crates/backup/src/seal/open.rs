@@ -9,9 +9,8 @@ use age::{DecryptError, Decryptor};
 use age_core::format::{FileKey, Stanza};
 use parados_parameter::KeyManagementError;
 use thiserror::Error;
-use tokio::runtime::Handle;
 
-use super::identity::Identities;
+use super::identity::{Identities, Loaded};
 use super::kms::{self, KmsIdentity};
 
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -52,8 +51,8 @@ impl Identities {
     /// [`OpenError`].
     ///
     /// # Panics
-    /// With a key management service: on a thread of a tokio runtime that runs tasks. It blocks on the call, and belongs into
-    /// `spawn_blocking`.
+    /// Where KMS is called: outside of a tokio runtime, or on a thread of one that runs tasks. It blocks on the call, and belongs
+    /// into `spawn_blocking`.
     pub fn open<R: Read>(&self, reader: R) -> Result<OpenedReader<R>, OpenError> {
         let reader = BufReader::with_capacity(BUFFER_BYTES, reader);
         let decryptor = Decryptor::new_buffered(reader).map_err(|error| match error {
@@ -63,13 +62,11 @@ impl Identities {
             _ => OpenError::Damaged,
         })?;
 
-        let runtime = Handle::try_current().ok();
         let witness = Witness::default();
-        let service = self.key_management.as_ref().zip(runtime.as_ref()).map(|(key_management, runtime)| KmsIdentity {
-            key_management,
-            runtime,
-            failures: Mutex::default(),
-        });
+        let service = self
+            .key_management
+            .as_ref()
+            .map(|key_management| KmsIdentity { key_management, failures: Mutex::default() });
         let files = self.loaded.iter().map(|loaded| loaded.key.as_ref() as &dyn age::Identity);
         let identities = std::iter::once(&witness as &dyn age::Identity)
             .chain(files)
@@ -90,7 +87,10 @@ impl Identities {
     }
 
     fn in_words(&self) -> String {
-        let files = self.loaded.iter().map(|loaded| format!("{} ({})", loaded.file.display(), loaded.recipient));
+        let files = self.loaded.iter().map(|Loaded { file, recipient, .. }| match recipient.as_str() {
+            rsa if rsa.starts_with("ssh-rsa ") => format!("{} (an ssh-rsa key)", file.display()),
+            short => format!("{} ({short})", file.display()),
+        });
         let service = self.key_management.iter().map(|_| "KMS".to_owned());
         in_words(files.chain(service), "none")
     }

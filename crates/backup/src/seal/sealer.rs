@@ -8,7 +8,6 @@ use age::stream::StreamWriter;
 use age::{EncryptError, Encryptor};
 use parados_parameter::{KeyId, KeyManagement, KeyManagementError};
 use thiserror::Error;
-use tokio::runtime::Handle;
 
 use super::kms::KmsRecipient;
 use super::recipient::{Recipient, RecipientKey};
@@ -81,7 +80,6 @@ impl Sealer {
     /// Where there is a KMS recipient: outside of a tokio runtime, or on a thread of one that runs tasks. It blocks on the call,
     /// and belongs into `spawn_blocking`.
     pub fn wrap<W: Write>(&self, inner: W) -> Result<SealedWriter<W>, SealError> {
-        let runtime = self.key_management.as_ref().and_then(|_| Handle::try_current().ok());
         let recipients: Vec<Box<dyn age::Recipient + '_>> = self
             .recipients
             .iter()
@@ -92,7 +90,6 @@ impl Sealer {
                     RecipientKey::Kms(key) => Box::new(KmsRecipient {
                         key,
                         key_management: self.key_management.as_ref().expect("`new` refuses a KMS key without one"),
-                        runtime: runtime.as_ref().expect("sealing to a KMS key runs inside of a tokio runtime"),
                     }),
                 }
             })
