@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser};
 
 use crate::command::Command;
+use crate::config::Config;
 use crate::error::{Failure, Result};
 use crate::logging::{self, LogLevel};
 use crate::output::{Output, OutputFormat};
@@ -44,6 +45,11 @@ impl GlobalArgs {
     /// Where results go.
     pub(crate) fn stdout(&self) -> Output {
         Output::new(self.output)
+    }
+
+    /// The configuration, where there is one.
+    pub(crate) fn configuration(&self) -> Result<Option<Config>> {
+        Ok(Config::find(self.config.as_deref())?)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The commands: each file holds the arguments of one and what it does with them.
 
 mod completions;
+mod init;
 mod man;
+mod parameter;
 mod reference;
 mod schema;
 
@@ -14,6 +16,11 @@ use crate::exit_code;
 /// What `parados` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make the embedded store, the keys and the local repository, where they are missing
+    Init(init::Args),
+    /// Fill, read and annotate a store, parameter by parameter
+    #[command(subcommand)]
+    Parameter(parameter::Verb),
     /// Print the completion script of a shell
     Completions(completions::Args),
     /// Write the man pages into a folder
@@ -29,6 +36,8 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
     let done = |outcome: Result<()>| outcome.map(|()| exit_code::COMPLETE);
     match command {
+        Command::Init(args) => done(init::run(&args, global)),
+        Command::Parameter(verb) => done(parameter::run(verb, global)),
         Command::Completions(args) => done(completions::run(&args, global)),
         Command::Man(args) => done(man::run(&args)),
         Command::Schema(args) => done(schema::run(&args, global)),

@@ -16,7 +16,8 @@ pub(crate) use error::ConfigError;
 pub(crate) use file::ConfigFile;
 pub(crate) use flags::{EnvironmentFlags, SelectorFlags, SnapshotFlags, StoreFlags};
 pub(crate) use settings::{
-    RecipientSettings, RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings,
+    QuotaSettings, RecipientSettings, RepositoryPlace, RepositorySettings, Settings, SigningKeySettings, StoreSettings,
+    TargetSettings,
 };
 pub(crate) use value::StoreChoice;
 

@@ -10,6 +10,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use parados_backup::repository::RepositoryError;
+use parados_backup::seal::{IdentityError, SealError};
+use parados_backup::signature::SignatureError;
 use parados_parameter::{Invalid, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -206,6 +209,46 @@ impl From<StoreError> for Failure {
 impl From<Invalid> for Failure {
     fn from(error: Invalid) -> Self {
         Self::caused(FailureKind::Usage, &error)
+    }
+}
+
+impl From<parados_store::OpenError> for Failure {
+    fn from(error: parados_store::OpenError) -> Self {
+        Self::caused(FailureKind::Configuration, &error)
+    }
+}
+
+impl From<parados_aws::SessionError> for Failure {
+    fn from(error: parados_aws::SessionError) -> Self {
+        Self::caused(FailureKind::Failed, &error).hints(error.hints())
+    }
+}
+
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
+        let kind = match error {
+            RepositoryError::InvalidUrl { .. } | RepositoryError::Configuration { .. } => FailureKind::Configuration,
+            _ => FailureKind::Failed,
+        };
+        Self::caused(kind, &error).hints(error.hints())
+    }
+}
+
+impl From<SignatureError> for Failure {
+    fn from(error: SignatureError) -> Self {
+        Self::caused(FailureKind::Configuration, &error).hints(hint::of_signature_error(&error))
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        Self::caused(FailureKind::Configuration, &error).hint("name a file that opens snapshots with --identity FILE")
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        Self::caused(FailureKind::Configuration, &error)
     }
 }
 

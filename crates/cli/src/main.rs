@@ -13,6 +13,7 @@ mod logging;
 mod output;
 mod progress;
 mod runtime;
+mod wiring;
 
 use std::process::ExitCode;
 

@@ -1,9 +1,10 @@
 //! `parados schema`.
 
 use clap::ValueEnum;
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 
+use super::{init, parameter};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -23,15 +24,45 @@ enum Subject {
     Config,
     /// What a command that failed prints on standard error
     Error,
+    /// `init`
+    Init,
+    /// `parameter put`
+    ParameterPut,
+    /// `parameter get`
+    ParameterGet,
+    /// `parameter list`
+    ParameterList,
+    /// `parameter history`
+    ParameterHistory,
+    /// `parameter label`
+    ParameterLabel,
+    /// `parameter unlabel`
+    ParameterUnlabel,
+    /// `parameter delete`
+    ParameterDelete,
 }
 
 /// Prints a schema.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
-    let generator = || SchemaSettings::draft2020_12();
-    let schema: Schema = match args.of {
-        Subject::Config => generator().for_deserialize().into_generator().into_root_schema_for::<ConfigFile>(),
-        Subject::Error => generator().for_serialize().into_generator().into_root_schema_for::<ErrorDocument<'_>>(),
+    let schema = match args.of {
+        Subject::Config => {
+            SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<ConfigFile>()
+        }
+        Subject::Error => printed::<ErrorDocument<'_>>(),
+        Subject::Init => printed::<init::InitReport>(),
+        Subject::ParameterPut => printed::<parameter::PutView>(),
+        Subject::ParameterGet => printed::<parameter::GetView>(),
+        Subject::ParameterList => printed::<parameter::DescribeView>(),
+        Subject::ParameterHistory => printed::<parameter::HistoryView>(),
+        Subject::ParameterLabel => printed::<parameter::LabelView>(),
+        Subject::ParameterUnlabel => printed::<parameter::UnlabelView>(),
+        Subject::ParameterDelete => printed::<parameter::DeleteView>(),
     };
     let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
     global.stdout().text(&format!("{text}\n"))
+}
+
+/// The schema of what a command prints.
+fn printed<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }

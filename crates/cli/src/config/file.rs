@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::Recipient;
 use parados_parameter::{Glob, KeyId, ParameterType, Tag, Tier};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::value::{Account, Name, Parsed, Region, RepositoryUrl, RoleArn, StoreChoice};
+use super::value::{Account, Name, Parsed, Region, RoleArn, StoreChoice};
 
 /// A mapping that takes settings of its own and those that stand at the top as a default and in an environment as an exception
 /// to it.
@@ -30,6 +31,8 @@ macro_rules! with_settings {
             /// the store holds under `/PROJECT/ENVIRONMENT/backup/s3-bucket-name`.
             #[schemars(example = &"s3://example-ssm-backup/parados")]
             pub(crate) repository: Option<Parsed<RepositoryUrl>>,
+            /// The Region of the repository's bucket. By default that of the target.
+            pub(crate) repository_region: Option<Parsed<Region>>,
             /// How S3 encrypts what is stored there.
             #[schemars(with = "Option<EncryptionSection>")]
             pub(crate) encryption: Option<Spanned<EncryptionSection>>,

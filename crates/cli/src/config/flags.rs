@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::Recipient;
 use parados_parameter::{Glob, ParameterType, Selector, Tag, Tier};
 
-use super::value::{Account, Name, Region, RepositoryUrl, RoleArn, StoreChoice};
+use super::value::{Account, Name, Region, RoleArn, StoreChoice};
 
 /// Which store, and how to get in.
 #[derive(Clone, Debug, Default, Args)]
@@ -55,6 +56,9 @@ pub(crate) struct EnvironmentFlags {
     /// Where snapshots are: s3://BUCKET[/PREFIX], gs://…, az://… or file:///DIR
     #[arg(long, value_name = "URL")]
     pub(crate) repository: Option<RepositoryUrl>,
+    /// The Region of the repository's bucket [default: the target's]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) repository_region: Option<Region>,
     /// A file with identities that open snapshots; can be given several times
     #[arg(long = "identity", value_name = "FILE")]
     pub(crate) identities: Vec<PathBuf>,

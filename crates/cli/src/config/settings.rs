@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::Recipient;
 use parados_parameter::{KeyId, Selector};
 
@@ -12,7 +13,7 @@ use super::file::{
     SelectorSection, TargetSection,
 };
 use super::flags::{EnvironmentFlags, RecipientFlag, SelectorFlags, SnapshotFlags, StoreFlags};
-use super::value::{Parsed, RepositoryUrl, StoreChoice};
+use super::value::{Parsed, StoreChoice};
 use super::{Config, ConfigError};
 use crate::directories::Directories;
 
@@ -33,9 +34,9 @@ pub(crate) struct Settings {
     /// The store.
     pub(crate) store: StoreSettings,
     /// Where snapshots are.
+    pub(crate) repository_place: RepositoryPlace,
+    /// How that is spoken to.
     pub(crate) repository: RepositorySettings,
-    /// Under which KMS key S3 encrypts; under a key of its own (AES256) where there is none.
-    pub(crate) s3_kms_key: Option<KeyId>,
     /// Who can open snapshots.
     pub(crate) recipients: RecipientSettings,
     /// The files that open them.
@@ -76,9 +77,18 @@ pub(crate) struct TargetSettings {
     pub(crate) profile: Option<String>,
 }
 
+/// How the place where snapshots are is spoken to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RepositorySettings {
+    /// The Region of the bucket; the target's where there is none.
+    pub(crate) region: Option<String>,
+    /// Under which KMS key S3 encrypts; under a key of its own (AES256) where there is none.
+    pub(crate) s3_kms_key: Option<KeyId>,
+}
+
 /// Where snapshots are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RepositorySettings {
+pub(crate) enum RepositoryPlace {
     /// There.
     At(RepositoryUrl),
     /// In this folder, which `parados init` makes.
@@ -141,12 +151,12 @@ impl Settings {
             .or_else(|| sources.section.and_then(|section| section.selector.as_ref()).map(to_selector))
             .unwrap_or_else(|| Selector::environment(&name));
         let store_settings = resolve_store(&sources, store, environment, directories, base)?;
-        let repository = match environment.repository.clone().or_else(|| sources.repository()) {
-            Some(url) => RepositorySettings::At(url),
+        let repository_place = match environment.repository.clone().or_else(|| sources.repository()) {
+            Some(url) => RepositoryPlace::At(url),
             None => match store_settings {
-                StoreSettings::Embedded(_) => RepositorySettings::Folder(directories.repository()),
+                StoreSettings::Embedded(_) => RepositoryPlace::Folder(directories.repository()),
                 StoreSettings::Aws(_) => {
-                    RepositorySettings::BucketNamedBy(format!("/{project}/{name}/backup/s3-bucket-name"))
+                    RepositoryPlace::BucketNamedBy(format!("/{project}/{name}/backup/s3-bucket-name"))
                 }
             },
         };
@@ -164,14 +174,47 @@ impl Settings {
             environment: name,
             selector,
             store: store_settings,
-            repository,
-            s3_kms_key: snapshot.s3_kms_key.clone().or_else(|| sources.s3_kms_key()),
+            repository_place,
+            repository: RepositorySettings {
+                region: environment
+                    .repository_region
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .or_else(|| sources.repository_region()),
+                s3_kms_key: snapshot.s3_kms_key.clone().or_else(|| sources.s3_kms_key()),
+            },
             identities,
             signing_key,
             quota: sources.quota(snapshot),
             history: snapshot.with_history || sources.pick(|top| top.history, |section| section.history) == Some(true),
             parallel: snapshot.parallel || sources.pick(|top| top.parallel, |section| section.parallel) == Some(true),
         })
+    }
+}
+
+impl StoreSettings {
+    /// The one place that a command means which is about a store and no environment: what the flags say, or the top of the file.
+    pub(crate) fn resolve(
+        config: Option<&Config>,
+        directories: &Directories,
+        flags: &StoreFlags,
+    ) -> Result<Self, ConfigError> {
+        let top = config.map(|config| &config.file);
+        let sources = Sources { environment: String::new(), top, section: None };
+        let base = config.map_or(Path::new(""), Config::folder);
+        match resolve_store(&sources, flags, &EnvironmentFlags::default(), directories, base)? {
+            Self::Aws(targets) if targets.len() > 1 => Err(ConfigError::new(
+                "the configuration has several targets, and none is named",
+                "say which with --region, --profile or --role-arn",
+            )),
+            one => Ok(one),
+        }
+    }
+}
+
+impl Default for QuotaSettings {
+    fn default() -> Self {
+        Self { share: Some(DEFAULT_SHARE), rates: RatesSection::default() }
     }
 }
 
@@ -224,6 +267,11 @@ impl<'a> Sources<'a> {
 
     fn repository(&self) -> Option<RepositoryUrl> {
         self.pick(|top| top.repository.as_ref(), |section| section.repository.as_ref()).map(|url| url.0.clone())
+    }
+
+    fn repository_region(&self) -> Option<String> {
+        self.pick(|top| top.repository_region.as_ref(), |section| section.repository_region.as_ref())
+            .map(|region| region.0.to_string())
     }
 
     fn identities(&self, directories: &Directories, base: &Path) -> Vec<PathBuf> {

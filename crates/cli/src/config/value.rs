@@ -141,13 +141,6 @@ checked_text! {
     }
 }
 
-checked_text! {
-    /// The URL of a repository.
-    RepositoryUrl, "repository", "write it as s3://BUCKET[/PREFIX], gs://BUCKET, az://CONTAINER or file:///DIR", |text| {
-        ["s3://", "gs://", "az://", "file://", "/"].iter().any(|scheme| text.starts_with(scheme))
-    }
-}
-
 impl RoleArn {
     /// The account that the role is in.
     pub(crate) fn account(&self) -> &str {

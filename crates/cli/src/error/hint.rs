@@ -1,5 +1,6 @@
 //! What to do about an error of a library: the steps that stand under its message.
 
+use parados_backup::signature::SignatureError;
 use parados_parameter::{StoreError, StoreErrorKind};
 
 /// What to do about a call to a store that failed.
@@ -40,6 +41,20 @@ pub(crate) fn of_store_error(error: &StoreError) -> Vec<String> {
             one("the store was written under another master key, or its file is damaged; put the right master key back")
         }
         StoreErrorKind::Storage => one("check that the disk has room and that the store's folder can be written"),
+        _ => Vec::new(),
+    }
+}
+
+/// What to do about a signing key that cannot be used.
+pub(crate) fn of_signature_error(error: &SignatureError) -> Vec<String> {
+    let one = |text: String| vec![text];
+    match error {
+        SignatureError::ReadKey { path, .. } => one(format!(
+            "make one with `ssh-keygen -t ed25519 -N '' -f {0}`, or with `parados init`, and leave `signing_key` out",
+            path.display()
+        )),
+        SignatureError::KeyIsOpen { path, .. } => one(format!("chmod 600 {}", path.display())),
+        SignatureError::UnusableKey { .. } => one("use an OpenSSH ed25519 key without a passphrase".to_owned()),
         _ => Vec::new(),
     }
 }

@@ -23,6 +23,14 @@ fn check(file: &str, generated: &str) {
 #[rstest]
 #[case("schemas/parados.schema.json", "schema config")]
 #[case("schemas/error.schema.json", "schema error")]
+#[case("schemas/parameter-put.schema.json", "schema parameter-put")]
+#[case("schemas/parameter-get.schema.json", "schema parameter-get")]
+#[case("schemas/parameter-list.schema.json", "schema parameter-list")]
+#[case("schemas/parameter-history.schema.json", "schema parameter-history")]
+#[case("schemas/parameter-label.schema.json", "schema parameter-label")]
+#[case("schemas/parameter-unlabel.schema.json", "schema parameter-unlabel")]
+#[case("schemas/parameter-delete.schema.json", "schema parameter-delete")]
+#[case("schemas/init.schema.json", "schema init")]
 #[case("docs/cli.md", "reference")]
 fn generated_files_do_not_drift(#[case] file: &str, #[case] arguments: &str) {
     check(file, &stdout(&Home::new().run(arguments).success()));

@@ -3,3 +3,4 @@
 mod command_line;
 mod generated;
 mod parados;
+mod parameter;

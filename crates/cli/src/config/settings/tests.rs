@@ -34,7 +34,7 @@ fn without_a_file_everything_is_local() {
     assert_eq!(settings.project, "default");
     assert_eq!(settings.selector, Selector::environment("dev"));
     assert_eq!(settings.store, StoreSettings::Embedded("/data/parados/store".into()));
-    assert_eq!(settings.repository, RepositorySettings::Folder("/data/parados/repository".into()));
+    assert_eq!(settings.repository_place, RepositoryPlace::Folder("/data/parados/repository".into()));
     let identity = PathBuf::from("/data/parados/keys/identity.age.txt");
     assert_eq!(settings.recipients, RecipientSettings::IdentityFile(identity));
     assert!(settings.signing_key.made_when_missing);
@@ -64,7 +64,7 @@ fn without_a_file_the_flags_are_enough() {
     )
     .unwrap();
     let bucket = "/jenkins/dev/backup/s3-bucket-name".to_owned();
-    assert_eq!(settings.repository, RepositorySettings::BucketNamedBy(bucket));
+    assert_eq!(settings.repository_place, RepositoryPlace::BucketNamedBy(bucket));
     assert_eq!(settings.recipients, RecipientSettings::Keys(Vec::new()));
     let target = TargetSettings { region: Some("eu-west-1".into()), ..TargetSettings::default() };
     assert_eq!(settings.store, StoreSettings::Aws(vec![target]));
@@ -76,7 +76,7 @@ fn an_environment_overrides_the_top() {
     let config = whole();
     let dev = resolve(Some(&config), &["-e", "dev"]).unwrap();
     assert_eq!((dev.history, dev.parallel, dev.quota.share), (true, true, Some(0.25)));
-    assert_eq!(dev.s3_kms_key.unwrap().as_str(), "alias/backup");
+    assert_eq!(dev.repository.s3_kms_key.unwrap().as_str(), "alias/backup");
     assert_eq!(dev.identities, [Path::new("/home/a/keys/identity.age.txt")]);
     assert_eq!(dev.signing_key.path, config.folder().join("keys/signing_ed25519"));
     let stage = resolve(Some(&config), &["-e", "stage"]).unwrap();

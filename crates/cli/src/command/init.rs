@@ -1,0 +1,141 @@
+//! `parados init`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use parados_backup::repository::{Repository, RepositoryUrl};
+use parados_backup::signature::SigningKey;
+use parados_parameter::{Clock as _, KeyId, SystemClock};
+use parados_store::{EmbeddedStore, InitOptions, MasterKeySource};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::GlobalArgs;
+use crate::config::{RecipientSettings, RepositorySettings, StoreChoice, TargetSettings};
+use crate::directories::Directories;
+use crate::error::{Failure, Result};
+use crate::runtime;
+use crate::wiring::{self, keys, repository};
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The store to make: embedded or embedded:DIR
+    #[arg(long, value_name = "STORE", default_value = "embedded")]
+    store: StoreChoice,
+    /// Where snapshots go [default: a folder beside the store]
+    #[arg(long, value_name = "URL")]
+    repository: Option<RepositoryUrl>,
+    /// Wrap the store's master key under this KMS key, and keep no plain one
+    #[arg(long, value_name = "KEY")]
+    key_id: Option<KeyId>,
+}
+
+/// What there is now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct InitReport {
+    /// Each thing, and whether it was made now or was there.
+    items: Vec<InitItem>,
+    /// The public key that snapshots are sealed to.
+    recipient: String,
+    /// The public key that manifests are signed under.
+    signer: String,
+}
+
+/// A thing that init makes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct InitItem {
+    /// What.
+    what: &'static str,
+    /// Where.
+    place: String,
+    /// Whether it was made now; otherwise it was there and stays as it is.
+    made: bool,
+}
+
+/// Makes what is missing.
+pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
+    let directories = Directories::of_user()?;
+    let store = match &args.store {
+        StoreChoice::Embedded(folder) => folder.clone().unwrap_or_else(|| directories.store()),
+        StoreChoice::Aws => {
+            return Err(Failure::usage("Parameter Store of AWS is there already; init makes an embedded store")
+                .hint("leave --store out, or write --store embedded:DIR"));
+        }
+    };
+    let report = runtime::run(init(args, &directories, store))?;
+    let output = global.stdout();
+    output.result(&report, || {
+        let rows = report.items.iter().map(|item| {
+            let made = if item.made { "made" } else { "was there" };
+            vec![item.what.to_owned(), made.to_owned(), item.place.clone()]
+        });
+        let facts = [("Recipient", report.recipient.clone()), ("Signer", report.signer.clone())];
+        format!(
+            "{}\n{}\nKeep a copy of the folder {} elsewhere: without the identity no snapshot can be opened.\n",
+            output.table(&["WHAT", "", "WHERE"], rows),
+            output.facts(facts),
+            directories.keys().display(),
+        )
+    })
+}
+
+async fn init(args: &Args, directories: &Directories, store: PathBuf) -> Result<InitReport> {
+    let now = SystemClock.now();
+    keys::private_folder(directories.data())?;
+    keys::private_folder(&directories.keys())?;
+    let mut items = vec![init_store(args, store).await?];
+    let identity = directories.identity();
+    items.push(make("identity", &identity, |path| keys::make_identity(path, now))?);
+    let signing_key = directories.signing_key();
+    items.push(make("signing key", &signing_key, |path| keys::make_signing_key(path).map(drop))?);
+    items.push(init_repository(args, directories, now).await?);
+    let recipients = keys::recipients(&RecipientSettings::IdentityFile(identity))?;
+    Ok(InitReport {
+        items,
+        recipient: recipients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        signer: SigningKey::load(&signing_key)?.public_line(),
+    })
+}
+
+async fn init_store(args: &Args, directory: PathBuf) -> Result<InitItem> {
+    let made = !EmbeddedStore::exists(&directory);
+    let place = directory.display().to_string();
+    if made {
+        let master_key = match &args.key_id {
+            None => MasterKeySource::File,
+            Some(key) => {
+                let session = wiring::connect(&TargetSettings::default()).await?;
+                MasterKeySource::KeyManagement { service: Arc::new(session.key_management()), key: key.clone() }
+            }
+        };
+        EmbeddedStore::init(&InitOptions { directory, master_key }).await?;
+    }
+    Ok(InitItem { what: "store", place, made })
+}
+
+async fn init_repository(args: &Args, directories: &Directories, now: Timestamp) -> Result<InitItem> {
+    let url = args.repository.clone().unwrap_or_else(|| RepositoryUrl::Folder(directories.repository()));
+    let session = match repository::needs_session(&url) {
+        true => Some(wiring::connect(&TargetSettings::default()).await?),
+        false => None,
+    };
+    let settings = RepositorySettings::default();
+    let made = match repository::open_existing(&url, &settings, session.as_ref()).await? {
+        Some(_) => false,
+        None => {
+            let _: Repository = repository::open_or_init(&url, &settings, session.as_ref(), now).await?;
+            true
+        }
+    };
+    Ok(InitItem { what: "repository", place: url.to_string(), made })
+}
+
+fn make(what: &'static str, path: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<InitItem> {
+    let made = !path.exists();
+    if made {
+        make(path)?;
+    }
+    Ok(InitItem { what, place: path.display().to_string(), made })
+}

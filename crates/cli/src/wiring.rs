@@ -1,0 +1,7 @@
+//! Makes what the use cases work with out of settings: stores with their decorators, repositories, keys.
+
+pub(crate) mod keys;
+pub(crate) mod repository;
+mod store;
+
+pub(crate) use store::{OpenedStore, connect, open_aws, open_embedded};

@@ -1,0 +1,93 @@
+//! Makes and loads the keys of this machine: the age identity that opens snapshots, and the key that signs manifests.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use age::secrecy::ExposeSecret as _;
+use jiff::Timestamp;
+use parados_backup::seal::{Identities, Recipient, Sealer};
+use parados_backup::signature::SigningKey;
+use parados_parameter::KeyManagement;
+use zeroize::Zeroizing;
+
+use crate::config::{RecipientSettings, SigningKeySettings};
+use crate::error::{Failure, Result};
+use crate::output;
+
+/// Makes a folder that nobody else can look into; one that is there stays as it is.
+pub(crate) fn private_folder(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| Failure::failed(format!("making the folder {}: {error}", path.display())))
+}
+
+/// Makes an age identity in a new file of mode 0600.
+pub(crate) fn make_identity(path: &Path, now: Timestamp) -> Result<()> {
+    let identity = age::x25519::Identity::generate();
+    let text = Zeroizing::new(format!(
+        "# created: {now}\n# public key: {}\n{}\n",
+        identity.to_public(),
+        identity.to_string().expose_secret()
+    ));
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|error| Failure::failed(format!("writing the identity {}: {error}", path.display())))
+}
+
+/// Makes a signing key in a new file of mode 0600, and its public key beside it.
+pub(crate) fn make_signing_key(path: &Path) -> Result<SigningKey> {
+    let seed = Zeroizing::new(rand::random::<[u8; 32]>());
+    let key = SigningKey::generate(path, &seed, "parados")?;
+    let public = path.with_extension("pub");
+    std::fs::write(&public, format!("{}\n", key.public_line()))
+        .map_err(|error| Failure::failed(format!("writing the public key {}: {error}", public.display())))?;
+    Ok(key)
+}
+
+/// Loads the key that signs manifests; the default one is made where it is missing.
+pub(crate) fn signing_key(settings: &SigningKeySettings) -> Result<SigningKey> {
+    let path = &settings.path;
+    if settings.made_when_missing && !path.exists() {
+        private_folder(path.parent().unwrap_or(Path::new("/")))?;
+        let key = make_signing_key(path)?;
+        output::note(&format!("made the signing key {}; keep a copy of it", path.display()));
+        return Ok(key);
+    }
+    Ok(SigningKey::load(path)?)
+}
+
+/// Those who can open what is sealed; nobody where it is not to be sealed.
+pub(crate) fn recipients(settings: &RecipientSettings) -> Result<Vec<Recipient>> {
+    match settings {
+        RecipientSettings::Keys(keys) => Ok(keys.clone()),
+        RecipientSettings::IdentityFile(path) if !path.exists() => {
+            Err(Failure::configuration(format!("there is nobody to seal snapshots to: {} is missing", path.display()))
+                .hint("make it with `parados init`, or name who can open snapshots with --recipient"))
+        }
+        RecipientSettings::IdentityFile(path) => Ok(Identities::load(&[path], None)?.recipients().cloned().collect()),
+    }
+}
+
+/// Seals to the recipients; nothing where there are none.
+pub(crate) fn sealer(
+    recipients: Vec<Recipient>,
+    key_management: Option<Arc<dyn KeyManagement>>,
+) -> Result<Option<Sealer>> {
+    match recipients.is_empty() {
+        true => Ok(None),
+        false => Ok(Some(Sealer::new(recipients, key_management)?)),
+    }
+}
+
+/// Opens snapshots.
+pub(crate) fn identities(files: &[PathBuf], key_management: Option<Arc<dyn KeyManagement>>) -> Result<Identities> {
+    Ok(Identities::load(files, key_management)?)
+}
