@@ -27,11 +27,16 @@ pub(crate) fn max_results(operation: Operation, asked: usize, most: usize) -> Re
     (1..=most).contains(&asked).then(|| i32::try_from(asked).ok()).flatten().ok_or_else(wrong)
 }
 
-/// Refuses no names, more than `most`, or one twice.
-pub(crate) fn check_names(operation: Operation, names: &[ParameterName], most: usize) -> Result<(), StoreError> {
-    if names.is_empty() || names.len() > most {
-        return Err(refused(operation, format!("{} names; 1 to {most} are allowed", names.len())));
+/// Refuses no names, and more than `most`.
+pub(crate) fn check_count(operation: Operation, names: &[ParameterName], most: usize) -> Result<(), StoreError> {
+    match names.len() {
+        count if (1..=most).contains(&count) => Ok(()),
+        count => Err(refused(operation, format!("{count} names; 1 to {most} are allowed"))),
     }
+}
+
+/// Refuses a name that is there twice.
+pub(crate) fn check_distinct(operation: Operation, names: &[ParameterName]) -> Result<(), StoreError> {
     let mut sorted: Vec<&ParameterName> = names.iter().collect();
     sorted.sort_unstable();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -83,11 +88,13 @@ mod tests {
 
     #[test]
     fn names_are_counted_and_differ() {
-        let check = |texts: &[&str]| check_names(Operation::GetParameters, &names(texts), 3);
-        check(&["/a", "/b", "/c"]).unwrap();
-        for wrong in [&[][..], &["/a", "/b", "/c", "/d"], &["/a", "a"]] {
-            assert_eq!(check(wrong).unwrap_err().kind, StoreErrorKind::Validation, "{wrong:?}");
+        const OPERATION: Operation = Operation::GetParameters;
+        check_count(OPERATION, &names(&["/a", "/b", "/c"]), 3).unwrap();
+        for wrong in [&[][..], &["/a", "/b", "/c", "/d"]] {
+            assert_eq!(check_count(OPERATION, &names(wrong), 3).unwrap_err().kind, StoreErrorKind::Validation);
         }
+        check_distinct(OPERATION, &names(&["/a", "/b"])).unwrap();
+        assert_eq!(check_distinct(OPERATION, &names(&["/a", "a"])).unwrap_err().kind, StoreErrorKind::Validation);
     }
 
     #[test]

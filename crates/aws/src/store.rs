@@ -105,7 +105,8 @@ impl ParameterStore for AwsStore {
 
     async fn get_many(&self, names: &[ParameterName]) -> Result<GetManyOutcome, StoreError> {
         const OPERATION: Operation = Operation::GetParameters;
-        request::check_names(OPERATION, names, MAX_GET_NAMES)?;
+        request::check_count(OPERATION, names, MAX_GET_NAMES)?;
+        request::check_distinct(OPERATION, names)?;
         let subject = request::subject(names);
         let output = self
             .ssm
@@ -170,7 +171,7 @@ impl ParameterStore for AwsStore {
 
     async fn tags(&self, names: &[ParameterName]) -> Result<BTreeMap<ParameterName, Vec<Tag>>, StoreError> {
         const OPERATION: Operation = Operation::GetResources;
-        request::check_names(OPERATION, names, MAX_TAG_NAMES)?;
+        request::check_count(OPERATION, names, MAX_TAG_NAMES)?;
         let by_arn: BTreeMap<String, &ParameterName> = names.iter().map(|name| (self.arn(name), name)).collect();
         let mut found = BTreeMap::new();
         let mut call = self.tagging.get_resources().set_resource_arn_list(Some(by_arn.keys().cloned().collect()));

@@ -1,11 +1,13 @@
 //! The store on moto: the conformance suite, and what it does not reach.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use parados_aws::{Permission, check_read_permissions};
+use parados_parameter::conformance::{self, Capabilities};
 use parados_parameter::{
-    DescribeRequest, Operation, ParameterReference, ParameterStore, ParameterType, PutRequest, Secret, StoreErrorKind,
-    Tag,
+    DescribeRequest, Operation, ParameterReference, ParameterStore, ParameterType, PutRequest, Secret, SharedStore,
+    StoreErrorKind, Tag,
 };
 use testkit::{Moto, aws_cli};
 
@@ -14,6 +16,40 @@ use crate::{name, session};
 fn run(mut command: Command, arguments: &[&str]) {
     let output = command.args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn keeps_the_contract_as_far_as_moto_does() {
+    let moto = Moto::start();
+    let store: SharedStore = Arc::new(session(&moto.url()).await.store());
+    let empty = async || {
+        moto.reset();
+        store.clone()
+    };
+    conformance::run(empty, capabilities_of_moto()).await;
+}
+
+/// Where moto 5.2 is not like AWS.
+fn capabilities_of_moto() -> Capabilities {
+    Capabilities::all()
+        .except("a_page_is_not_too_long", "moto answers ten a page, whatever MaxResults says")
+        .except("a_foreign_token_is_refused", "moto answers a token that is not its own with a bare HTTP 500")
+        .except("filters_choose", "moto's filter by Tier finds nothing")
+        .except("by_path_takes_three_filters", "moto's filter by Label finds nothing but newest versions")
+        .except("by_path_checks_its_path_and_page_size", "moto takes a path without its leading slash")
+        .except("a_leading_slash_makes_no_other_parameter", "moto keeps foo and /foo apart")
+        .except("get_says_what_is_not_there", "moto says ParameterNotFound of a label that is not there")
+        .except("everything_put_reads_back", "moto's DescribeParameters lacks the ARN")
+        .except("policies_read_back", "moto answers a policy's text as an object, which is none of the model's")
+        .except("a_tier_never_goes_down", "moto lets a tier go down")
+        .except("intelligent_tiering_picks_a_tier", "moto reads Intelligent-Tiering back")
+        .except("values_are_limited_by_tier", "moto takes values of any length")
+        .except("references_in_values_are_refused", "moto takes {{…}}")
+        .except("values_match_the_pattern", "moto does not look at the pattern")
+        .except("policies_need_the_advanced_tier", "moto takes policies in any tier")
+        .except("a_put_that_fails_changes_nothing", "moto refuses none of the puts that AWS would")
+        .except("a_delete_takes_everything", "moto leaves the tags of a deleted parameter behind")
+        .except("fifty_tags_are_the_most", "moto takes any number of tags")
 }
 
 #[tokio::test]
