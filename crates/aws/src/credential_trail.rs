@@ -26,7 +26,7 @@ impl CredentialTrail {
     fn from(options: &SessionOptions, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let set = |name: &str| format!("{name} {}", if variable(name).is_some() { "set" } else { "not set" });
         let mut steps = vec![match &options.profile {
-            // Environment variables would win over a profile that was asked for by name.
+            // A profile that was asked for by name goes before the environment, as with the AWS CLI.
             Some(_) => "environment variables (not looked at: a profile was named)".to_owned(),
             None => format!(
                 "environment variables ({}, {}, {})",
