@@ -3,6 +3,7 @@
 
 mod embedded;
 mod moto;
+mod quota;
 mod startup;
 mod table;
 
@@ -19,7 +20,7 @@ use self::table::Table;
 /// What is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BenchOptions {
-    /// `moto`, `embedded` or `startup`; without one, all.
+    /// `moto`, `quota`, `embedded` or `startup`; without one, all.
     part: Option<String>,
     /// The small sizes alone, once each: to see that it works.
     quick: bool,
@@ -41,8 +42,14 @@ impl BenchOptions {
                 "--keep-build" => options.keep_build = true,
                 "--write" => options.write = true,
                 "--part" => match arguments.next() {
-                    Some(part @ (&"moto" | &"embedded" | &"startup")) => options.part = Some((*part).to_owned()),
-                    other => return Err(Failure::Usage(format!("--part is moto, embedded or startup, not {other:?}"))),
+                    Some(part @ (&"moto" | &"quota" | &"embedded" | &"startup")) => {
+                        options.part = Some((*part).to_owned())
+                    }
+                    other => {
+                        return Err(Failure::Usage(format!(
+                            "--part is moto, quota, embedded or startup, not {other:?}"
+                        )));
+                    }
                 },
                 other => return Err(Failure::Usage(format!("bench backup does not know {other}"))),
             }
@@ -58,7 +65,7 @@ impl BenchOptions {
 /// The programs under test and the place to work in.
 struct Bench {
     parados: PathBuf,
-    /// Fills stores and measures what only the library can (`crates/cli/examples/bench.rs`).
+    /// Fills stores and measures what only the library can (the crate `bench`).
     library: PathBuf,
     folder: tempfile::TempDir,
     quick: bool,
@@ -80,7 +87,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     let release = target().join("release");
     let bench = Bench {
         parados: release.join("parados"),
-        library: release.join("examples/bench"),
+        library: release.join("bench"),
         folder: tempfile::Builder::new()
             .prefix("parados-bench")
             .tempdir()
@@ -89,7 +96,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     };
     let mut report = heading(&bench)?;
     type Part = fn(&Bench) -> Result<Vec<Table>, Failure>;
-    let parts: [(&str, Part); 3] = [("moto", moto::run), ("embedded", embedded::run), ("startup", startup::run)];
+    let parts: [(&str, Part); 4] =
+        [("moto", moto::run), ("quota", quota::run), ("embedded", embedded::run), ("startup", startup::run)];
     for (name, part) in parts.into_iter().filter(|(name, _)| options.wants(name)) {
         for table in step::timed(&format!("bench {name}"), || part(&bench))? {
             report.push_str(&format!("\n{table}"));

@@ -19,7 +19,7 @@ const USAGE: &str = "\
 usage: cargo xtask check [--fast]     everything that CI runs; --fast leaves out documentation and dependencies
        cargo xtask tidy               only the rules about sources, links and dependencies
        cargo xtask venv               only the virtual environment of the tests
-       cargo xtask bench backup [--part moto|embedded|startup] [--quick]";
+       cargo xtask bench backup [--part moto|quota|embedded|startup] [--quick] [--keep-build] [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
