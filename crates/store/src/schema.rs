@@ -14,6 +14,8 @@ pub(crate) const VERSION: i64 = 1;
 const APPLICATION_ID: i64 = 0x5052_4453;
 /// How long a connection waits for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much of the write-ahead log is kept once it is in the file.
+const LOG_BYTES: &str = "4194304";
 
 /// Times are milliseconds since 1970, as AWS keeps them. `sealed` comes last in its row, so that reading metadata does not read values.
 const TABLES: &[&str] = &[
@@ -67,6 +69,7 @@ pub(crate) fn connection(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
+        .pragma("journal_size_limit", LOG_BYTES)
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
         .disable_statement_logging()
