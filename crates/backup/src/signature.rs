@@ -115,12 +115,12 @@ impl SigningKey {
             return Err(SignatureError::KeyIsOpen { path: path.into(), mode });
         }
         let text = Zeroizing::new(fs::read(path).map_err(read)?);
-        let private =
-            PrivateKey::from_openssh(&*text).map_err(|_| unusable("it is not an OpenSSH private key that is whole"))?;
+        let private = PrivateKey::from_openssh(&*text)
+            .map_err(|_| unusable("it is not an OpenSSH ed25519 private key, or not whole"))?;
         match private.key_data() {
             KeypairData::Ed25519(pair) => Ok(Self { pair: pair.clone(), private }),
             KeypairData::Encrypted(_) => Err(unusable("it has a passphrase, and a backup runs unattended")),
-            _ => Err(unusable("it is not an ed25519 key")),
+            _ => Err(unusable("it is not an OpenSSH ed25519 private key, or not whole")),
         }
     }
 
@@ -256,7 +256,7 @@ mod tests {
         fs::write(&path, "hunter2").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let message = SigningKey::load(&path).unwrap_err().to_string();
-        assert!(message.contains("not an OpenSSH private key") && !message.contains("hunter2"), "{message}");
+        assert!(message.contains("not an OpenSSH ed25519 private key") && !message.contains("hunter2"), "{message}");
     }
 
     #[test]

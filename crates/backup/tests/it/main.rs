@@ -10,5 +10,8 @@ mod damage;
 mod old_documents;
 mod records;
 mod round_trip;
+mod s3;
 mod seal;
+mod snapshots;
 mod stock_tools;
+mod stock_tools_manifest;
