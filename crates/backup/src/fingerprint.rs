@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
-use parados_parameter::{ParameterMetadata, ParameterName, Secret};
+use parados_parameter::{ParameterMetadata, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -164,13 +164,11 @@ impl FingerprintKey {
         &self.id
     }
 
-    /// The fingerprint of a value of `name`. The name goes into it, so that two parameters which share a password do not
-    /// show that they do.
-    pub fn value(&self, name: &ParameterName, value: &Secret) -> Fingerprint {
+    /// The fingerprint of a value, whatever parameter it is of: "where else is this value used?" is answered by it. So the
+    /// manifests show which parameters share a value (THREAT_MODEL.md).
+    pub fn value(&self, value: &Secret) -> Fingerprint {
         let mut mac = self.mac.clone();
         mac.update(b"value\0");
-        mac.update(name.canonical().as_bytes());
-        mac.update(b"\0");
         mac.update(value.reveal().as_bytes());
         truncated(mac)
     }
@@ -267,7 +265,7 @@ fn truncated(mac: Hmac<Sha256>) -> Fingerprint {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use parados_parameter::{Annotations, DataType, ParameterType, Policy, Tier, Version};
+    use parados_parameter::{Annotations, DataType, ParameterName, ParameterType, Policy, Tier, Version};
 
     use super::*;
 
@@ -301,18 +299,17 @@ mod tests {
     #[test]
     fn the_derivation_and_the_fingerprints_are_pinned() {
         assert_eq!(key().id().as_str(), "3de98b9ba9bcb449");
-        assert_eq!(key().value(&name("/app/dev/db"), &Secret::new("hunter2")).to_string(), "v3Wn_hjpC_CjpoasqG2FlQ");
+        assert_eq!(key().value(&Secret::new("hunter2")).to_string(), "MjRq2bKPxeUgJjOl70NBXQ");
         assert_eq!(key().metadata(&metadata()).to_string(), "qvvUx0UkUaqSde0lf3uzHg");
     }
 
     #[test]
-    fn a_value_s_fingerprint_depends_on_key_name_and_value_and_on_nothing_else() {
+    fn a_value_s_fingerprint_depends_on_key_and_value_and_on_nothing_else() {
         let secret = Secret::new("hunter2");
-        let fingerprint = key().value(&name("/a"), &secret);
-        assert_eq!(fingerprint, key().value(&name("a"), &secret), "a and /a are one parameter");
-        assert_ne!(fingerprint, key().value(&name("/b"), &secret));
-        assert_ne!(fingerprint, key().value(&name("/a"), &Secret::new("hunter3")));
-        assert_ne!(fingerprint, FingerprintKey::derive(&[8; 32], "r").value(&name("/a"), &secret));
+        let fingerprint = key().value(&secret);
+        assert_eq!(fingerprint, key().value(&secret.clone()));
+        assert_ne!(fingerprint, key().value(&Secret::new("hunter3")));
+        assert_ne!(fingerprint, FingerprintKey::derive(&[8; 32], "r").value(&secret));
         assert_ne!(key().id(), FingerprintKey::derive(&[7; 32], "another repository").id());
     }
 

@@ -262,6 +262,6 @@ impl Repository {
 }
 
 #[cfg(test)]
-mod faulty;
+pub(crate) mod faulty;
 #[cfg(test)]
 mod tests;
