@@ -4,6 +4,8 @@
 //! snapshots are kept ([`repository`]) and the use cases over them. It touches neither terminal nor environment nor home folder,
 //! and prints nothing: a use case takes a context, a request and an observer, and returns a report.
 
+pub mod backup;
+pub mod collect;
 pub mod document;
 pub mod event;
 pub mod fingerprint;

@@ -1,0 +1,91 @@
+//! Why a backup failed.
+
+use std::error::Error as _;
+use std::io;
+
+use jiff::Timestamp;
+use parados_parameter::{StoreError, StoreErrorKind};
+use thiserror::Error;
+
+use crate::document::EncodeError;
+use crate::repository::RepositoryError;
+
+/// A backup that committed nothing.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Store(#[from] StoreError),
+    /// The repository could not be read or written.
+    #[error("the repository could not be used")]
+    Repository(#[source] Box<RepositoryError>),
+    /// The document could not be sealed or written.
+    #[error("the snapshot could not be written")]
+    Encode(#[from] EncodeError),
+    /// The data object could not be written.
+    #[error("the snapshot could not be written")]
+    Write(#[from] io::Error),
+    /// The newest snapshot is from the future.
+    #[error("this machine's clock says {now}, and the newest snapshot was begun at {newest}, which is later")]
+    Clock {
+        /// What the clock says.
+        now: Timestamp,
+        /// When the newest snapshot was begun.
+        newest: Timestamp,
+    },
+    /// The writing thread ended by itself.
+    #[error("the snapshot's writer was interrupted")]
+    Interrupted,
+}
+
+impl From<RepositoryError> for BackupError {
+    fn from(error: RepositoryError) -> Self {
+        Self::Repository(Box::new(error))
+    }
+}
+
+impl BackupError {
+    /// The error and what caused it, in one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
+
+    /// What to do about it, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Store(error) => store_hints(error),
+            Self::Repository(error) => error.hints(),
+            Self::Clock { .. } => {
+                vec!["set the clock (`timedatectl`); `parados doctor` says how far it is off".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn store_hints(error: &StoreError) -> Vec<String> {
+    let hint = match error.kind {
+        StoreErrorKind::AccessDenied => format!(
+            "allow {} in the policy of the role or user that runs the backup; the README has the least policy, and `parados doctor` \
+             tries every call",
+            error.operation.iam_action()
+        ),
+        StoreErrorKind::Credentials => "renew the credentials (`aws sso login`), and try `parados doctor`".to_owned(),
+        StoreErrorKind::Throttling => {
+            "other callers use up the account's quota; lower `quota.share`, or run at another time".to_owned()
+        }
+        StoreErrorKind::Connection | StoreErrorKind::Timeout => {
+            "see whether the Region and the endpoint are right and can be reached from here (`parados doctor`)"
+                .to_owned()
+        }
+        _ => return Vec::new(),
+    };
+    vec![hint]
+}
