@@ -10,6 +10,7 @@ mod write;
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use parados_parameter::decorator::metered::CallMeter;
@@ -105,6 +106,7 @@ pub async fn backup(context: &BackupContext, request: &BackupRequest, observer: 
         error: None,
         hints: Vec::new(),
     };
+    let observer = &NoticeThrottles { observer, meter: &context.meter, said: AtomicU64::new(0) };
     match (Run { context, request, observer, started_at }).run(&mut report).await {
         Ok(verdict) => report.verdict = verdict,
         Err(error) => {
@@ -124,6 +126,23 @@ pub async fn backup(context: &BackupContext, request: &BackupRequest, observer: 
     report.seconds = begun.elapsed().as_secs_f64();
     observer.event(&Event::Finished { target: request.target.clone(), verdict: report.verdict });
     report
+}
+
+/// Passes events on, and says when calls were throttled since the last one.
+struct NoticeThrottles<'a> {
+    observer: &'a dyn Observer,
+    meter: &'a CallMeter,
+    said: AtomicU64,
+}
+
+impl Observer for NoticeThrottles<'_> {
+    fn event(&self, event: &Event) {
+        let throttles = self.meter.throttles();
+        if self.said.swap(throttles, Ordering::Relaxed) < throttles {
+            self.observer.event(&Event::Throttled { throttles });
+        }
+        self.observer.event(event);
+    }
 }
 
 /// One run of a backup.

@@ -1,7 +1,6 @@
 //! What happens while a backup runs. The progress bar, the run log and whatever else shows it read this one stream.
 
 use jiff::Timestamp;
-use parados_parameter::Operation;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -38,11 +37,8 @@ pub enum Event {
         /// Of these, taken over from the previous snapshot.
         reused: u64,
     },
-    /// A call was refused because the quota is used up; it is made again later.
+    /// Calls were refused because the quota is used up; they are made again later.
     Throttled {
-        /// The operation.
-        #[schemars(with = "String")]
-        operation: Operation,
         /// Throttles so far.
         throttles: u64,
     },
