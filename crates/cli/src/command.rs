@@ -1,11 +1,14 @@
 //! The commands: each file holds the arguments of one and what it does with them.
 
+mod backup;
 mod completions;
 mod init;
 mod man;
 mod parameter;
 mod reference;
 mod schema;
+mod show;
+mod snapshots;
 
 use clap::Subcommand;
 
@@ -18,6 +21,12 @@ use crate::exit_code;
 pub(crate) enum Command {
     /// Make the embedded store, the keys and the local repository, where they are missing
     Init(init::Args),
+    /// Back up the parameters of an environment
+    Backup(Box<backup::Args>),
+    /// List snapshots
+    Snapshots(snapshots::Args),
+    /// Show a snapshot: its parameters, and no value
+    Show(show::Args),
     /// Fill, read and annotate a store, parameter by parameter
     #[command(subcommand)]
     Parameter(parameter::Verb),
@@ -37,6 +46,9 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
     let done = |outcome: Result<()>| outcome.map(|()| exit_code::COMPLETE);
     match command {
         Command::Init(args) => done(init::run(&args, global)),
+        Command::Backup(args) => backup::run(&args, global),
+        Command::Snapshots(args) => done(snapshots::run(&args, global)),
+        Command::Show(args) => done(show::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),
         Command::Completions(args) => done(completions::run(&args, global)),
         Command::Man(args) => done(man::run(&args)),

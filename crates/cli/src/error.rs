@@ -13,6 +13,7 @@ use anstyle::{AnsiColor, Style};
 use parados_backup::repository::RepositoryError;
 use parados_backup::seal::{IdentityError, SealError};
 use parados_backup::signature::SignatureError;
+use parados_backup::snapshot_reference::ResolveError;
 use parados_parameter::{Invalid, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -128,6 +129,16 @@ impl Failure {
         self
     }
 
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    pub(crate) fn steps(&self) -> &[String] {
+        &self.hints
+    }
+
     /// The code that the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         self.kind.exit_code()
@@ -231,6 +242,12 @@ impl From<RepositoryError> for Failure {
             _ => FailureKind::Failed,
         };
         Self::caused(kind, &error).hints(error.hints())
+    }
+}
+
+impl From<ResolveError> for Failure {
+    fn from(error: ResolveError) -> Self {
+        Self::caused(FailureKind::Failed, &error)
     }
 }
 

@@ -3,5 +3,7 @@
 pub(crate) mod keys;
 pub(crate) mod repository;
 mod store;
+mod target;
 
 pub(crate) use store::{OpenedStore, connect, open_aws, open_embedded};
+pub(crate) use target::{BackupOptions, BackupRun, Place};

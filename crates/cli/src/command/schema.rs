@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{init, parameter};
+use super::{backup, init, parameter, show, snapshots};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -26,6 +26,14 @@ enum Subject {
     Error,
     /// `init`
     Init,
+    /// `backup`
+    Backup,
+    /// A line of `--progress json`
+    Event,
+    /// `snapshots`
+    Snapshots,
+    /// `show`
+    Show,
     /// `parameter put`
     ParameterPut,
     /// `parameter get`
@@ -50,6 +58,10 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         }
         Subject::Error => printed::<ErrorDocument<'_>>(),
         Subject::Init => printed::<init::InitReport>(),
+        Subject::Backup => printed::<backup::BackupView>(),
+        Subject::Event => printed::<parados_backup::event::Event>(),
+        Subject::Snapshots => printed::<snapshots::SnapshotsView>(),
+        Subject::Show => printed::<show::ShowView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),
         Subject::ParameterGet => printed::<parameter::GetView>(),
         Subject::ParameterList => printed::<parameter::DescribeView>(),

@@ -83,11 +83,6 @@ macro_rules! checked_text {
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(crate) struct $name(String);
 
-        impl $name {
-            /// The text.
-            pub(crate) fn as_str(&self) -> &str { &self.0 }
-        }
-
         impl FromStr for $name {
             type Err = Invalid;
 
@@ -138,6 +133,20 @@ checked_text! {
         let parts: Vec<_> = text.splitn(6, ':').collect();
         matches!(parts.as_slice(), ["arn", _, "iam", "", account, resource]
             if account.len() == 12 && resource.starts_with("role/"))
+    }
+}
+
+impl Name {
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Account {
+    /// The twelve digits.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -19,12 +19,13 @@ use crate::config::{RepositoryPlace, RepositorySettings};
 use crate::error::{Failure, Result};
 
 /// Where a repository is. Where a parameter names its bucket, `store` is asked.
-pub(crate) async fn locate(place: &RepositoryPlace, store: &dyn ParameterStore) -> Result<RepositoryUrl> {
+pub(crate) async fn locate(place: &RepositoryPlace, store: Option<&dyn ParameterStore>) -> Result<RepositoryUrl> {
     let parameter = match place {
         RepositoryPlace::At(url) => return Ok(url.clone()),
         RepositoryPlace::Folder(path) => return Ok(RepositoryUrl::Folder(path.clone())),
         RepositoryPlace::BucketNamedBy(parameter) => parameter,
     };
+    let Some(store) = store else { return Err(no_bucket(parameter)) };
     let name = ParameterName::parse(parameter)?;
     match store.get(&ParameterReference::newest(name)).await {
         Ok(parameter) => Ok(format!("s3://{}", parameter.value.reveal()).parse::<RepositoryUrl>()?),

@@ -30,6 +30,10 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/parameter-label.schema.json", "schema parameter-label")]
 #[case("schemas/parameter-unlabel.schema.json", "schema parameter-unlabel")]
 #[case("schemas/parameter-delete.schema.json", "schema parameter-delete")]
+#[case("schemas/backup.schema.json", "schema backup")]
+#[case("schemas/event.schema.json", "schema event")]
+#[case("schemas/snapshots.schema.json", "schema snapshots")]
+#[case("schemas/show.schema.json", "schema show")]
 #[case("schemas/init.schema.json", "schema init")]
 #[case("docs/cli.md", "reference")]
 fn generated_files_do_not_drift(#[case] file: &str, #[case] arguments: &str) {

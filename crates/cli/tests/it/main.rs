@@ -1,5 +1,8 @@
 //! The binary as it is run: what it prints, and with what code it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod backup;
 mod command_line;
 mod generated;
 mod parados;

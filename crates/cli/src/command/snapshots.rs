@@ -1,0 +1,188 @@
+//! `parados snapshots`.
+
+use parados_backup::repository::{Repository, SnapshotEntry, SnapshotFilter, Snapshots};
+use parados_parameter::ParameterStore;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::GlobalArgs;
+use crate::config::{EnvironmentFlags, RepositoryPlace, StoreFlags, StoreSettings, TargetSettings};
+use crate::directories::Directories;
+use crate::error::{Failure, Result};
+use crate::wiring::{self, repository};
+use crate::{output, runtime};
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    environment: EnvironmentFlags,
+    #[command(flatten)]
+    store: StoreFlags,
+}
+
+/// What `snapshots` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SnapshotsView {
+    /// The repository.
+    repository: String,
+    /// The snapshots, oldest first.
+    snapshots: Vec<SnapshotView>,
+    /// Manifests that cannot be read.
+    damaged: Vec<DamagedView>,
+}
+
+/// A snapshot.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SnapshotView {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its place in its target's chain.
+    pub(crate) sequence: u64,
+    /// The project.
+    pub(crate) project: String,
+    /// The environment.
+    pub(crate) environment: String,
+    /// The account.
+    pub(crate) account: String,
+    /// The Region.
+    pub(crate) region: String,
+    /// When it was begun.
+    pub(crate) started_at: String,
+    /// Complete or partial.
+    pub(crate) verdict: String,
+    /// Parameters in it.
+    pub(crate) parameter_count: u64,
+    /// What is not in it.
+    pub(crate) missing_count: u64,
+    /// The data object's key.
+    pub(crate) key: String,
+    /// The data object's size.
+    pub(crate) bytes: u64,
+    /// Who can open it; nobody is needed where there is none.
+    pub(crate) recipients: Vec<String>,
+    /// What was selected.
+    pub(crate) selector: String,
+    /// Who signed it.
+    pub(crate) signer: String,
+}
+
+/// A manifest that cannot be read.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DamagedView {
+    /// Its key.
+    key: String,
+    /// Why.
+    reason: String,
+}
+
+impl SnapshotView {
+    /// `entry` in text.
+    pub(crate) fn of(entry: &SnapshotEntry) -> Self {
+        let summary = &entry.summary;
+        Self {
+            id: summary.id.to_string(),
+            sequence: summary.sequence,
+            project: summary.target.project.clone(),
+            environment: summary.target.environment.clone(),
+            account: summary.target.account.clone(),
+            region: summary.target.region.clone(),
+            started_at: summary.started_at.to_string(),
+            verdict: summary.verdict.to_string(),
+            parameter_count: summary.counts.parameters,
+            missing_count: summary.counts.missing,
+            key: summary.document.key.clone(),
+            bytes: summary.document.size,
+            recipients: summary.recipients.clone(),
+            selector: summary.selector.clone(),
+            signer: summary.signer.clone(),
+        }
+    }
+}
+
+/// Lists them. Manifests that cannot be read make the command fail although the others are listed.
+pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
+    let (location, found) = runtime::run(async {
+        let repository = open(&args.environment, &args.store, global).await?;
+        Ok((repository.location().to_owned(), repository.snapshots(&filter(&args.environment)).await?))
+    })?;
+    let view = view(location, &found);
+    let output = global.stdout();
+    output.result(&view, || {
+        let rows = view.snapshots.iter().map(|snapshot| {
+            vec![
+                snapshot.id.clone(),
+                snapshot.sequence.to_string(),
+                snapshot.started_at.clone(),
+                format!("{}/{}", snapshot.project, snapshot.environment),
+                format!("{}/{}", snapshot.account, snapshot.region),
+                snapshot.verdict.clone(),
+                snapshot.parameter_count.to_string(),
+                snapshot.bytes.to_string(),
+            ]
+        });
+        output.table(&["ID", "NO", "BEGUN", "ENVIRONMENT", "FROM", "VERDICT", "PARAMETERS", "BYTES"], rows)
+    })?;
+    if view.snapshots.is_empty() && view.damaged.is_empty() && !output.is_json() {
+        output::note(&format!("there are no snapshots in {} yet", view.repository));
+    }
+    match view.damaged.as_slice() {
+        [] => Ok(()),
+        damaged => {
+            let keys: Vec<_> = damaged.iter().map(|one| format!("{}: {}", one.key, one.reason)).collect();
+            Err(Failure::failed(format!("{} manifests cannot be read: {}", keys.len(), keys.join("; ")))
+                .hint("restore them from an older version or a copy of the repository"))
+        }
+    }
+}
+
+fn view(repository: String, found: &Snapshots) -> SnapshotsView {
+    SnapshotsView {
+        repository,
+        snapshots: found.entries.iter().map(SnapshotView::of).collect(),
+        damaged: found
+            .damaged
+            .iter()
+            .map(|(key, error)| DamagedView { key: key.clone(), reason: error.to_string() })
+            .collect(),
+    }
+}
+
+/// Which snapshots the flags mean.
+pub(crate) fn filter(flags: &EnvironmentFlags) -> SnapshotFilter {
+    SnapshotFilter {
+        project: flags.project.as_ref().map(ToString::to_string),
+        environment: flags.environment.as_ref().map(ToString::to_string),
+        account: flags.account.as_ref().map(ToString::to_string),
+        region: None,
+    }
+}
+
+/// Opens the repository that the flags, or the configuration, name, to read it.
+pub(crate) async fn open(
+    environment: &EnvironmentFlags,
+    store: &StoreFlags,
+    global: &GlobalArgs,
+) -> Result<Repository> {
+    let (config, directories) = (global.configuration()?, Directories::of_user()?);
+    let (place, settings) = RepositoryPlace::resolve(config.as_ref(), &directories, store, environment)?;
+    let target = TargetSettings::of_flags(store);
+    let opened = match &place {
+        RepositoryPlace::BucketNamedBy(_) => match StoreSettings::resolve(config.as_ref(), &directories, store)? {
+            StoreSettings::Aws(targets) => {
+                let target = targets.into_iter().next().unwrap_or_default();
+                Some(wiring::open_aws(&target, &Default::default()).await?)
+            }
+            StoreSettings::Embedded(folder) => Some(wiring::open_embedded(&folder).await?),
+        },
+        RepositoryPlace::At(_) | RepositoryPlace::Folder(_) => None,
+    };
+    let asked = opened.as_ref().map(|opened| opened.store.as_ref() as &dyn ParameterStore);
+    let url = repository::locate(&place, asked).await?;
+    let session = match opened.and_then(|opened| opened.session) {
+        Some(session) => Some(session),
+        None if repository::needs_session(&url) => Some(wiring::connect(&target).await?),
+        None => None,
+    };
+    repository::open(&url, &settings, session.as_ref()).await
+}
