@@ -53,10 +53,11 @@ async fn pages(store: &dyn ParameterStore, max_results: usize) -> Vec<Vec<Parame
     loop {
         let page = store.describe(&request).await.unwrap_or_else(|error| panic!("{error}"));
         pages.push(page.items.into_iter().map(|metadata| metadata.name).collect());
-        request.next_token = page.next_token;
+        let token = std::mem::replace(&mut request.next_token, page.next_token);
         if request.next_token.is_none() {
             return pages;
         }
+        assert_ne!(request.next_token, token, "the token of the next page leads back to the same page");
     }
 }
 
@@ -74,10 +75,11 @@ async fn a_page_is_not_too_long(store: SharedStore) {
         let page = store.history(&request).await.unwrap_or_else(|error| panic!("{error}"));
         assert!(page.items.len() <= 3);
         versions.extend(page.items.iter().map(|entry| entry.metadata.version.get()));
-        request.next_token = page.next_token;
+        let token = std::mem::replace(&mut request.next_token, page.next_token);
         if request.next_token.is_none() {
             break;
         }
+        assert_ne!(request.next_token, token, "the token of the next page leads back to the same page");
     }
     assert_eq!(versions, [1, 2, 3, 4, 5, 6, 7]);
 }

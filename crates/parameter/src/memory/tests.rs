@@ -43,7 +43,8 @@ async fn a_tier_s_limit_counts_what_is_there() {
     assert_eq!(put(&store, "/b", intelligent).await.unwrap().tier, crate::Tier::Advanced);
     assert_eq!(put(&store, "/c", intelligent).await.unwrap_err().kind, StoreErrorKind::ParameterLimitExceeded);
     store.delete(&ParameterName::parse("/b").unwrap()).await.unwrap();
-    put(&store, "/c", intelligent).await.unwrap();
+    let outcome = put(&store, "/c", intelligent).await.unwrap();
+    assert_eq!(outcome.tier, crate::Tier::Advanced, "what was deleted made room in its own tier");
 }
 
 #[tokio::test]

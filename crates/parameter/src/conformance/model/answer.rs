@@ -31,6 +31,8 @@ pub(super) enum Answer {
     Listed(Vec<Tag>),
     /// A page was longer than was asked for.
     TooLong(usize),
+    /// A page's token led back to the same page.
+    Circular,
     Failed(Failure),
 }
 
@@ -120,10 +122,13 @@ async fn describe(store: &dyn ParameterStore, mut request: DescribeRequest) -> R
             return Ok(Answer::TooLong(page.items.len()));
         }
         all.extend(page.items.into_iter().map(metadata));
-        request.next_token = page.next_token;
+        let token = std::mem::replace(&mut request.next_token, page.next_token);
         if request.next_token.is_none() {
             all.sort_by(|a, b| a.name.cmp(&b.name));
             return Ok(Answer::Described(all));
+        }
+        if request.next_token == token {
+            return Ok(Answer::Circular);
         }
     }
 }
@@ -136,10 +141,13 @@ async fn by_path(store: &dyn ParameterStore, mut request: ByPathRequest) -> Resu
             return Ok(Answer::TooLong(page.items.len()));
         }
         all.extend(page.items.into_iter().map(|one| Parameter { name: spelled_out(&one.name), ..parameter(one) }));
-        request.next_token = page.next_token;
+        let token = std::mem::replace(&mut request.next_token, page.next_token);
         if request.next_token.is_none() {
             all.sort_by(|a, b| a.name.cmp(&b.name));
             return Ok(Answer::Read(all));
+        }
+        if request.next_token == token {
+            return Ok(Answer::Circular);
         }
     }
 }
@@ -152,9 +160,12 @@ async fn history(store: &dyn ParameterStore, mut request: HistoryRequest) -> Res
             return Ok(Answer::TooLong(page.items.len()));
         }
         all.extend(page.items.into_iter().map(|entry| HistoryEntry { metadata: metadata(entry.metadata), ..entry }));
-        request.next_token = page.next_token;
+        let token = std::mem::replace(&mut request.next_token, page.next_token);
         if request.next_token.is_none() {
             return Ok(Answer::History(all));
+        }
+        if request.next_token == token {
+            return Ok(Answer::Circular);
         }
     }
 }

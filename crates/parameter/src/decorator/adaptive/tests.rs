@@ -187,3 +187,21 @@ async fn a_small_share_of_a_small_burst_still_lets_calls_out() {
     let store = Adaptive::new(memory(), options(0.0));
     assert!(describe(&store).await && describe(&store).await, "the least share is a hundredth");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_just_as_a_token_does_goes_behind_who_waits_for_it() {
+    let store = Adaptive::new(memory(), options(0.5));
+    describe_at_once(&store, 10).await;
+    let (start, order) = (Instant::now(), Mutex::new(Vec::new()));
+    let late = async {
+        tokio::time::sleep_until(start + Duration::from_millis(667)).await;
+        describe(&store).await;
+        order.lock().unwrap().push("late");
+    };
+    let early = async {
+        describe(&store).await;
+        order.lock().unwrap().push("early");
+    };
+    tokio::join!(biased; late, early);
+    assert_eq!(*order.lock().unwrap(), ["early", "late"]);
+}
