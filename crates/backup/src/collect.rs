@@ -11,13 +11,13 @@ mod assemble;
 mod previous;
 mod read;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
 
 use futures::{Stream, StreamExt, future, stream};
 use parados_parameter::{
-    DescribeRequest, MAX_PAGE, MAX_TAG_NAMES, Operation, ParameterMetadata, ParameterName, Selector, SharedStore,
-    StoreError, StoreErrorKind,
+    DescribeRequest, Filter, FilterKey, FilterOption, MAX_PAGE, MAX_TAG_NAMES, Operation, ParameterMetadata,
+    ParameterName, Selector, SharedStore, StoreError, StoreErrorKind,
 };
 use tokio::sync::mpsc;
 
@@ -26,7 +26,7 @@ use self::read::{Reader, Unread};
 use crate::document::ParameterRecord;
 use crate::event::{Event, Observer};
 use crate::fingerprint::{Fingerprint, FingerprintKey};
-use crate::report::Missing;
+use crate::report::{Missing, MissingPart};
 
 /// Parameters that are read together: as many as one call for tags may name.
 const CHUNK: usize = MAX_TAG_NAMES;
@@ -115,8 +115,13 @@ pub async fn collect(
             }
         }
         // What the previous snapshot turned out not to have, or to have with other labels, is read after all.
-        let left = stream::iter(kept.take_chunks(CHUNK));
-        read_chunks(&reader, left, &mut kept, &mut progress, sink).await?;
+        let left = kept.take_names();
+        for names in left.chunks(MAX_PAGE) {
+            let (listed, gone) = list_again(store, names, fingerprints).await?;
+            progress.missing.retain(|missing| !names.contains(&missing.name));
+            progress.pass_on(Vec::new(), gone, sink).await?;
+            read_chunks(&reader, stream::iter([listed]), &mut kept, &mut progress, sink).await?;
+        }
     }
     reader.check_at_end()?;
     outcome.missing = progress.missing;
@@ -187,6 +192,36 @@ async fn list(
     Ok(seen.len() as u64)
 }
 
+/// Lists these names once more, at most [`MAX_PAGE`] of them, and says which are gone.
+async fn list_again(
+    store: &SharedStore,
+    names: &[ParameterName],
+    fingerprints: &FingerprintKey,
+) -> Result<(Vec<Listed>, Vec<Missing>), StoreError> {
+    let values = names.iter().map(ToString::to_string).collect();
+    let filters = vec![Filter { key: FilterKey::Name, option: FilterOption::Equals, values }];
+    let mut ask = DescribeRequest { filters, max_results: MAX_PAGE, next_token: None };
+    let mut listed = BTreeMap::new();
+    loop {
+        let page = store.describe(&ask).await?;
+        for metadata in page.items {
+            let fingerprint = fingerprints.metadata(&metadata);
+            listed.insert(metadata.name.clone(), Listed { metadata, fingerprint, unchanged: None });
+        }
+        match page.next_token {
+            None => break,
+            token => ask.next_token = token,
+        }
+    }
+    let gone = names.iter().filter(|name| !listed.contains_key(name)).map(|name| Missing {
+        name: name.clone(),
+        what: MissingPart::Value,
+        reason: "it was deleted after it was listed".to_owned(),
+    });
+    let gone = gone.collect();
+    Ok((listed.into_values().collect(), gone))
+}
+
 /// What was passed on so far.
 struct Progress<'a> {
     observer: &'a dyn Observer,
@@ -220,7 +255,7 @@ impl Progress<'_> {
 struct ReadChunk {
     collected: Vec<Collected>,
     missing: Vec<Missing>,
-    unchanged: Vec<previous::Unchanged>,
+    unchanged: Vec<(ParameterName, previous::Unchanged)>,
 }
 
 impl ReadChunk {

@@ -1,6 +1,6 @@
 //! Puts together what the calls say of a parameter.
 
-use parados_parameter::{Annotations, HistoryEntry, Label, Parameter, ParameterMetadata, Version};
+use parados_parameter::{HistoryEntry, Parameter, ParameterMetadata};
 
 use crate::document::{HistoryRecord, ParameterRecord};
 
@@ -42,9 +42,4 @@ pub(super) fn record(
     }
     record.history = Some(older);
     record
-}
-
-/// The labels of one version.
-pub(super) fn labels_of(annotations: &Annotations, version: Version) -> Vec<Label> {
-    annotations.labels.iter().filter(|(on, _)| *on == version).map(|(_, label)| label.clone()).collect()
 }

@@ -6,7 +6,6 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use parados_parameter::{Label, ParameterMetadata, ParameterName, Tag, Version};
 
-use super::assemble::labels_of;
 use super::{Collected, Listed};
 use crate::document::ParameterRecord;
 use crate::fingerprint::{Fingerprint, FingerprintKey};
@@ -65,14 +64,43 @@ impl PreviousRecords {
     }
 }
 
-/// A parameter that is as the previous snapshot has it, with the tags of today; none where they could not be read.
+/// A parameter that is as the previous snapshot has it. Small, because a run in which nothing changed keeps one of each.
 #[derive(Debug)]
 pub(super) struct Unchanged {
-    pub(super) metadata: ParameterMetadata,
-    pub(super) fingerprint: Fingerprint,
+    version: Version,
+    metadata: Fingerprint,
     /// Of the value, as the signed manifest says it.
-    pub(super) value: Fingerprint,
-    pub(super) tags: Option<Vec<Tag>>,
+    value: Fingerprint,
+    /// The tags of today; none where they could not be read.
+    tags: Option<Vec<Tag>>,
+    /// The labels of today, where the listing says them.
+    labels: Option<Vec<(Version, Label)>>,
+}
+
+impl Unchanged {
+    pub(super) fn new(listed: Listed, value: Fingerprint, tags: Option<Vec<Tag>>) -> (ParameterName, Self) {
+        let Listed { metadata, fingerprint, .. } = listed;
+        let labels = metadata.annotations.map(|annotations| annotations.labels);
+        (metadata.name, Self { version: metadata.version, metadata: fingerprint, value, tags, labels })
+    }
+
+    /// Whether a record of the previous document is this parameter: its version, a value that the manifest vouches for, and
+    /// the labels of today. Where the listing does not say labels (AWS) they are as of the last time that the parameter was read.
+    fn is(&self, record: &ParameterRecord, fingerprints: &FingerprintKey) -> bool {
+        record.version == self.version
+            && fingerprints.value(&record.value) == self.value
+            && self.labels.as_ref().is_none_or(|labels| labels_of(record).is_some_and(|recorded| recorded == *labels))
+    }
+}
+
+/// The labels of all versions in a record, sorted; none where they were not read.
+fn labels_of(record: &ParameterRecord) -> Option<Vec<(Version, Label)>> {
+    let current = record.labels.as_ref()?.iter().map(|label| (record.version, label));
+    let older =
+        record.history.as_ref()?.iter().flat_map(|entry| entry.labels.iter().map(|label| (entry.version, label)));
+    let mut labels: Vec<_> = current.chain(older).map(|(version, label)| (version, label.clone())).collect();
+    labels.sort();
+    Some(labels)
 }
 
 /// The unchanged parameters, until the previous document's records come by.
@@ -80,62 +108,30 @@ pub(super) struct Unchanged {
 pub(super) struct Kept(HashMap<ParameterName, Unchanged>);
 
 impl Kept {
-    pub(super) fn extend(&mut self, unchanged: Vec<Unchanged>) {
-        self.0.extend(unchanged.into_iter().map(|one| (one.metadata.name.clone(), one)));
+    pub(super) fn extend(&mut self, unchanged: Vec<(ParameterName, Unchanged)>) {
+        self.0.extend(unchanged);
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Those of `records` that are unchanged, with the tags of today. One whose labels moved, or whose value is not the one
-    /// that the manifest vouches for, stays behind, to be read.
+    /// Those of `records` that are unchanged, with the tags of today.
     pub(super) fn take(&mut self, records: Vec<ParameterRecord>, fingerprints: &FingerprintKey) -> Vec<Collected> {
         let mut collected = Vec::new();
         for mut record in records {
-            let Some(unchanged) = self.0.get(&record.name) else { continue };
-            if record.version != unchanged.metadata.version
-                || fingerprints.value(&record.value) != unchanged.value
-                || !has_labels_of(&record, &unchanged.metadata)
-            {
+            if !self.0.get(&record.name).is_some_and(|unchanged| unchanged.is(&record, fingerprints)) {
                 continue;
             }
             let Some(unchanged) = self.0.remove(&record.name) else { continue };
             record.tags = unchanged.tags;
-            collected.push(Collected { record, metadata: unchanged.fingerprint, reused: true });
+            collected.push(Collected { record, metadata: unchanged.metadata, reused: true });
         }
         collected
     }
 
-    /// Takes out what is left, to be read.
-    pub(super) fn take_chunks(&mut self, size: usize) -> Vec<Vec<Listed>> {
-        let mut chunks: Vec<Vec<Listed>> = Vec::new();
-        for Unchanged { metadata, fingerprint, .. } in std::mem::take(&mut self.0).into_values() {
-            if chunks.last().is_none_or(|chunk| chunk.len() == size) {
-                chunks.push(Vec::with_capacity(size));
-            }
-            chunks.last_mut().expect("one was pushed").push(Listed { metadata, fingerprint, unchanged: None });
-        }
-        chunks
+    /// Takes out the names of what is left, to be read after all.
+    pub(super) fn take_names(&mut self) -> Vec<ParameterName> {
+        std::mem::take(&mut self.0).into_keys().collect()
     }
-}
-
-/// Whether a record has the labels that the listing says, where it says them. Where it does not (AWS), labels are as of the
-/// last time that the parameter was read.
-fn has_labels_of(record: &ParameterRecord, listed: &ParameterMetadata) -> bool {
-    let Some(annotations) = &listed.annotations else { return true };
-    let (Some(labels), Some(history)) = (&record.labels, &record.history) else { return false };
-    let sorted = |mut labels: Vec<Label>| {
-        labels.sort();
-        labels
-    };
-    if sorted(labels.clone()) != sorted(labels_of(annotations, record.version)) {
-        return false;
-    }
-    let mut recorded: Vec<(Version, Label)> =
-        history.iter().flat_map(|entry| entry.labels.iter().map(|label| (entry.version, label.clone()))).collect();
-    let mut listed: Vec<_> = annotations.labels.iter().filter(|(on, _)| *on != record.version).cloned().collect();
-    recorded.sort();
-    listed.sort();
-    recorded == listed
 }

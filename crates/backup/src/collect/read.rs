@@ -112,8 +112,9 @@ impl<'a> Reader<'a> {
             }
             read.collected.extend(collected);
         }
-        for Listed { metadata, fingerprint, unchanged } in unchanged {
-            let Some(value) = unchanged else { continue };
+        for listed in unchanged {
+            let Some(value) = listed.unchanged else { continue };
+            let metadata = &listed.metadata;
             let tags = match (&metadata.annotations, tags.remove(&metadata.name)) {
                 (Some(annotations), _) => Some(annotations.tags.clone()),
                 (None, None) => Some(Vec::new()),
@@ -123,7 +124,7 @@ impl<'a> Reader<'a> {
                     None
                 }
             };
-            read.unchanged.push(Unchanged { metadata, fingerprint, value, tags });
+            read.unchanged.push(Unchanged::new(listed, value, tags));
         }
         read
     }
