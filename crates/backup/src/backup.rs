@@ -71,6 +71,8 @@ pub struct BackupRequest {
     pub id: SnapshotId,
     /// All versions, rather than the newest one and those that bear a label.
     pub with_history: bool,
+    /// The labels, which on AWS cost a call for each parameter that is read.
+    pub with_labels: bool,
     /// Read everything, rather than what changed since the previous snapshot.
     pub full: bool,
     /// Read and report, and write nothing.
@@ -213,6 +215,7 @@ impl Run<'_> {
             finished_at: context.clock.now(),
             verdict,
             with_history: request.with_history,
+            with_labels: request.with_labels,
             counts: Counts { missing: report.missing.len() as u64, ..counts },
             document: DocumentObject {
                 key: key.clone(),
@@ -289,7 +292,11 @@ impl Run<'_> {
     }
 
     fn collect_request(&self) -> CollectRequest {
-        CollectRequest { selector: self.request.selector.clone(), with_history: self.request.with_history }
+        CollectRequest {
+            selector: self.request.selector.clone(),
+            with_history: self.request.with_history,
+            with_labels: self.request.with_labels,
+        }
     }
 
     /// Collects into the encoder, which runs on a thread of its own, up to but not including the close of the data object.

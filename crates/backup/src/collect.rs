@@ -40,6 +40,8 @@ pub struct CollectRequest {
     pub selector: Selector,
     /// All versions, rather than the newest one and those that bear a label.
     pub with_history: bool,
+    /// The labels. A store that does not list them says them only with a parameter's history, one call each.
+    pub with_labels: bool,
 }
 
 /// A parameter that was read, or taken over from the previous snapshot.
@@ -93,7 +95,7 @@ pub async fn collect(
     observer: &dyn Observer,
     sink: &Sink,
 ) -> Result<CollectOutcome, StoreError> {
-    let reader = Reader::new(store, request.with_history, fingerprints);
+    let reader = Reader::new(store, request, fingerprints);
     let mut progress = Progress { observer, parameters: 0, reused: 0, missing: Vec::new() };
     let index = previous.as_mut().map(PreviousRecords::take_index);
 

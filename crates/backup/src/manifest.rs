@@ -66,6 +66,8 @@ pub struct ManifestSummary {
     pub selector: String,
     /// Whether all versions were asked for, and not only the newest and those that bear a label.
     pub with_history: bool,
+    /// Whether labels were read, and with them the older versions that bear one.
+    pub with_labels: bool,
     /// What matched and is not in the snapshot.
     pub missing: Vec<Missing>,
 }
@@ -95,6 +97,7 @@ pub struct ManifestDraft {
     pub fingerprint_key: FingerprintKeyId,
     pub selector: String,
     pub with_history: bool,
+    pub with_labels: bool,
     pub missing: Vec<Missing>,
     /// In any order.
     pub parameters: Vec<ParameterEntry>,

@@ -20,7 +20,7 @@ use crate::seal::Recipient;
 /// Records that are handed over at once.
 const CHUNK: usize = 100;
 
-/// The previous snapshot, where it is of use: it has as much history as is asked for now, it is signed by us and its
+/// The previous snapshot, where it is of use: it has the history and the labels that are asked for now, it is signed by us and its
 /// fingerprints are of our key, and we hold an identity that it is sealed to (or it is not sealed).
 pub(super) fn open(
     context: &BackupContext,
@@ -32,6 +32,7 @@ pub(super) fn open(
     let sealed = !summary.recipients.is_empty();
     let ours = |identity: &Recipient| summary.recipients.iter().any(|one| one == identity.as_str());
     if summary.with_history != request.with_history
+        || summary.with_labels != request.with_labels
         || summary.fingerprint_key != *fingerprints.id()
         || summary.signer != context.signing_key.public_line()
         || sealed && !context.identities.recipients().any(ours)

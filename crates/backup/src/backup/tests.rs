@@ -101,6 +101,7 @@ impl Bench {
             selector_text: "name contains /dev/".into(),
             id: SnapshotId::from_bytes([*runs; 8]),
             with_history: false,
+            with_labels: true,
             full: false,
             dry_run: false,
         }
@@ -499,4 +500,22 @@ async fn a_future_that_is_dropped_commits_nothing() {
     drop(run);
     drop(context);
     assert_eq!(bench.contents().await.into_keys().collect::<Vec<_>>(), ["parados.json"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn labels_can_be_left_out_and_are_then_absent(#[values(false, true)] annotated: bool) {
+    let bench = Bench::new(annotated, true);
+    put_rich(&bench).await;
+    bench.fill(20).await;
+    let without = bench.back_up_with(|request| request.with_labels = false).await;
+    assert_eq!((without.verdict, without.parameter_count), (Verdict::Complete, 21));
+    assert!(!without.calls_by_operation.contains_key("GetParameterHistory"), "{:?}", without.calls_by_operation);
+    let record = &bench.records(&without.key.unwrap()).await[&name("/shop/dev/db")];
+    assert_eq!((&record.labels, &record.history), (&None, &None), "absent, not empty");
+    let again = bench.back_up_with(|request| request.with_labels = false).await;
+    assert_eq!(again.reused, 21);
+    let with = bench.back_up().await;
+    assert_eq!(with.reused, 0, "what has no labels is not taken over where labels are wanted");
+    assert_eq!(bench.records(&with.key.unwrap()).await[&name("/shop/dev/db")].labels.as_ref().unwrap().len(), 1);
 }

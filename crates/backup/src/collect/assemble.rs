@@ -1,17 +1,16 @@
 //! Puts together what the calls say of a parameter.
 
-use parados_parameter::{HistoryEntry, Parameter, ParameterMetadata};
+use parados_parameter::{Annotations, HistoryEntry, Parameter, ParameterMetadata};
 
+use super::CollectRequest;
 use crate::document::{HistoryRecord, ParameterRecord};
 
-/// Whether the history has to be read: it is asked for, or it is the only place that says the labels, or an older version
-/// bears one (a label is worth nothing without the value of its version).
-pub(super) fn needs_history(metadata: &ParameterMetadata, with_history: bool) -> bool {
-    with_history
-        || metadata
-            .annotations
-            .as_ref()
-            .is_none_or(|annotations| annotations.labels.iter().any(|(version, _)| *version != metadata.version))
+/// Whether the history has to be read: it is asked for; or the labels are, and it is the only place that says them, or an
+/// older version bears one (a label is worth nothing without the value of its version).
+pub(super) fn needs_history(metadata: &ParameterMetadata, request: &CollectRequest) -> bool {
+    let older_labelled =
+        |annotations: &Annotations| annotations.labels.iter().any(|(version, _)| *version != metadata.version);
+    request.with_history || (request.with_labels && metadata.annotations.as_ref().is_none_or(older_labelled))
 }
 
 /// The record of a parameter: `metadata` is of the version of `value`; `whole` is false where the history was needed and
@@ -20,12 +19,14 @@ pub(super) fn record(
     metadata: ParameterMetadata,
     value: Parameter,
     history: Option<Vec<HistoryEntry>>,
-    with_history: bool,
+    request: &CollectRequest,
     whole: bool,
 ) -> ParameterRecord {
     let mut record = ParameterRecord::join(metadata, value);
-    if !whole {
+    if !whole || !request.with_labels {
         record.labels = None;
+    }
+    if !whole {
         return record;
     }
     let (mut labels, mut older) = (Vec::new(), Vec::new());
@@ -33,13 +34,17 @@ pub(super) fn record(
     for entry in history.into_iter().flatten() {
         if entry.metadata.version == record.version {
             labels = entry.labels;
-        } else if entry.metadata.version < record.version && (with_history || !entry.labels.is_empty()) {
+        } else if entry.metadata.version < record.version
+            && (request.with_history || (request.with_labels && !entry.labels.is_empty()))
+        {
             older.push(HistoryRecord::from(entry));
         }
     }
-    if read {
+    if read && request.with_labels {
         record.labels = Some(labels);
     }
-    record.history = Some(older);
+    if request.with_history || request.with_labels {
+        record.history = Some(older);
+    }
     record
 }

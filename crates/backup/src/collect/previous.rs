@@ -73,14 +73,19 @@ pub(super) struct Unchanged {
     value: Fingerprint,
     /// The tags of today; none where they could not be read.
     tags: Option<Vec<Tag>>,
-    /// The labels of today, where the listing says them.
+    /// The labels of today, where they are wanted and the listing says them.
     labels: Option<Vec<(Version, Label)>>,
 }
 
 impl Unchanged {
-    pub(super) fn new(listed: Listed, value: Fingerprint, tags: Option<Vec<Tag>>) -> (ParameterName, Self) {
+    pub(super) fn new(
+        listed: Listed,
+        value: Fingerprint,
+        tags: Option<Vec<Tag>>,
+        with_labels: bool,
+    ) -> (ParameterName, Self) {
         let Listed { metadata, fingerprint, .. } = listed;
-        let labels = metadata.annotations.map(|annotations| annotations.labels);
+        let labels = metadata.annotations.map(|annotations| annotations.labels).filter(|_| with_labels);
         (metadata.name, Self { version: metadata.version, metadata: fingerprint, value, tags, labels })
     }
 

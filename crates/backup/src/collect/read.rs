@@ -12,7 +12,7 @@ use parados_parameter::{
 use tokio::sync::Semaphore;
 
 use super::previous::Unchanged;
-use super::{Collected, Listed, ReadChunk, assemble};
+use super::{CollectRequest, Collected, Listed, ReadChunk, assemble};
 use crate::fingerprint::FingerprintKey;
 use crate::report::MissingPart;
 
@@ -42,7 +42,7 @@ struct Answers {
 /// Reads chunks, several at once, and notices when going on is of no use.
 pub(super) struct Reader<'a> {
     store: &'a SharedStore,
-    with_history: bool,
+    request: &'a CollectRequest,
     fingerprints: &'a FingerprintKey,
     calls: Semaphore,
     answers: Mutex<BTreeMap<Operation, Answers>>,
@@ -52,10 +52,10 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(store: &'a SharedStore, with_history: bool, fingerprints: &'a FingerprintKey) -> Self {
+    pub(super) fn new(store: &'a SharedStore, request: &'a CollectRequest, fingerprints: &'a FingerprintKey) -> Self {
         Self {
             store,
-            with_history,
+            request,
             fingerprints,
             calls: Semaphore::new(CALLS_IN_FLIGHT),
             answers: Mutex::default(),
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
                     None
                 }
             };
-            read.unchanged.push(Unchanged::new(listed, value, tags));
+            read.unchanged.push(Unchanged::new(listed, value, tags, self.request.with_labels));
         }
         read
     }
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         let unread = |what, reason| Unread { name: listed.name.clone(), what, reason };
         let value = value.map_err(|reason| unread(MissingPart::Value, reason))?;
         let torn = value.version != listed.version || value.last_modified_date != listed.last_modified_date;
-        let history = match torn || assemble::needs_history(listed, self.with_history) {
+        let history = match torn || assemble::needs_history(listed, self.request) {
             true => self.history(&listed.name).await.map(Some),
             false => Ok(None),
         };
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
         }
         let whole = missing.is_none();
         let fingerprint = self.fingerprints.metadata(&metadata);
-        let record = assemble::record(metadata, value, history, self.with_history, whole);
+        let record = assemble::record(metadata, value, history, self.request, whole);
         Ok((Collected { record, metadata: fingerprint, reused: false }, missing))
     }
 

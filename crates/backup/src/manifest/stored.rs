@@ -68,6 +68,7 @@ impl ManifestDraft {
             signer: String::new(),
             selector: self.selector,
             with_history: self.with_history,
+            with_labels: self.with_labels,
             missing: self.missing,
         };
         summary.check()?;

@@ -55,6 +55,7 @@ pub(crate) fn draft(number: u8) -> ManifestDraft {
         fingerprint_key: key().fingerprint_key("r").id().clone(),
         selector: "name contains /dev/".into(),
         with_history: false,
+        with_labels: true,
         missing: Vec::new(),
         parameters: vec![entry("/dev/b", 2), entry("/dev/a", 1)],
     }

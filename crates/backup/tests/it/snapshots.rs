@@ -52,6 +52,7 @@ pub(crate) fn draft(number: u8) -> ManifestDraft {
         fingerprint_key: SigningKey::from_seed(&[1; 32], "").fingerprint_key("r").id().clone(),
         selector: "everything".into(),
         with_history: false,
+        with_labels: true,
         missing: Vec::new(),
         parameters: parameters.into(),
     }

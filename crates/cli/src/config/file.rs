@@ -49,6 +49,9 @@ macro_rules! with_settings {
             pub(crate) quota: Option<Spanned<QuotaSection>>,
             /// Whether all versions of each parameter are backed up, and not only the newest.
             pub(crate) history: Option<bool>,
+            /// Whether labels are backed up, and with them the older versions that bear one. By default they are; on AWS this costs
+            /// a call for each parameter that is read, of a quota that AWS does not document.
+            pub(crate) labels: Option<bool>,
             /// Whether targets are backed up all at once, and not in order up to the first failure.
             pub(crate) parallel: Option<bool>,
         }

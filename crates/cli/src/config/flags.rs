@@ -137,6 +137,9 @@ pub(crate) struct SnapshotFlags {
     /// Back up all versions of each parameter
     #[arg(long)]
     pub(crate) with_history: bool,
+    /// Leave labels out, which on AWS cost a call for each parameter that is read
+    #[arg(long)]
+    pub(crate) no_labels: bool,
     /// Back all targets up at once
     #[arg(long)]
     pub(crate) parallel: bool,

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) quota: QuotaSettings,
     /// Whether all versions are backed up.
     pub(crate) history: bool,
+    /// The labels.
+    pub(crate) labels: bool,
     /// Whether targets are backed up at once.
     pub(crate) parallel: bool,
 }
@@ -187,6 +189,7 @@ impl Settings {
             identities,
             signing_key,
             quota: sources.quota(snapshot),
+            labels: !snapshot.no_labels && sources.pick(|top| top.labels, |section| section.labels) != Some(false),
             history: snapshot.with_history || sources.pick(|top| top.history, |section| section.history) == Some(true),
             parallel: snapshot.parallel || sources.pick(|top| top.parallel, |section| section.parallel) == Some(true),
         })

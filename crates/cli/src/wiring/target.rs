@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parados_aws::Session;
 use parados_backup::backup::{BackupContext, BackupRequest, backup};
 use parados_backup::event::Observer;
 use parados_backup::manifest::SnapshotId;
@@ -102,6 +103,7 @@ impl<'a> BackupRun<'a> {
             selector_text: settings.selector_text(),
             id: SnapshotId::from_bytes(rand::random()),
             with_history: settings.history,
+            with_labels: settings.labels,
             full: self.options.full,
             dry_run: self.options.dry_run,
         };
@@ -128,22 +130,19 @@ impl<'a> BackupRun<'a> {
         }
     }
 
-    /// The repository. One that is configured is reached as whoever runs this, before a role is assumed: the role of a target needs
-    /// to read parameters and no more. One that the store names is the target's own.
+    /// The repository, opened once.
     async fn repository(&self, place: Place<'_>, opened: &OpenedStore) -> Result<Arc<Repository>> {
         let url = repository::locate(&self.settings.repository_place, Some(opened.store.as_ref())).await?;
         let mut repositories = self.repositories.lock().await;
         if let Some(repository) = repositories.get(&url.to_string()) {
             return Ok(repository.clone());
         }
-        let own = match (place, &self.settings.repository_place) {
-            (Place::Aws(target), RepositoryPlace::At(_)) if target.role_arn.is_some() => {
-                self.session_of_caller(&url, Some(target)).await?
-            }
-            (Place::Embedded(_), _) => self.session_of_caller(&url, None).await?,
-            _ => None,
+        let target = match place {
+            Place::Aws(target) => Some(target),
+            Place::Embedded(_) => None,
         };
-        let session = own.as_ref().or(opened.session.as_ref());
+        let session = repository_session(self.settings, &url, target, opened).await?;
+        let session = session.as_ref();
         let now = SystemClock.now();
         let opened = match self.options.dry_run {
             true => repository::open_for_dry_run(&url, &self.settings.repository, session, now).await?,
@@ -153,21 +152,31 @@ impl<'a> BackupRun<'a> {
         repositories.insert(url.to_string(), repository.clone());
         Ok(repository)
     }
+}
 
-    async fn session_of_caller(
-        &self,
-        url: &RepositoryUrl,
-        target: Option<&TargetSettings>,
-    ) -> Result<Option<parados_aws::Session>> {
-        if !repository::needs_session(url) {
-            return Ok(None);
-        }
-        let region = self.settings.repository.region.clone();
-        let caller = TargetSettings {
-            profile: target.and_then(|target| target.profile.clone()),
-            region: region.or_else(|| target.and_then(|target| target.region.clone())),
-            ..TargetSettings::default()
-        };
-        connect(&caller).await.map(Some)
+/// The session with which a repository in S3 is reached; none where it needs none. One that is configured is reached as whoever runs
+/// this, before a role is assumed: the role of a target needs to read parameters and no more. One that the store names is the
+/// target's own.
+pub(crate) async fn repository_session(
+    settings: &Settings,
+    url: &RepositoryUrl,
+    target: Option<&TargetSettings>,
+    opened: &OpenedStore,
+) -> Result<Option<Session>> {
+    if !repository::needs_session(url) {
+        return Ok(None);
     }
+    let is_configured = matches!(settings.repository_place, RepositoryPlace::At(_));
+    let assumes_a_role = target.is_some_and(|target| target.role_arn.is_some());
+    if let Some(session) = &opened.session
+        && !(is_configured && assumes_a_role)
+    {
+        return Ok(Some(session.clone()));
+    }
+    let caller = TargetSettings {
+        profile: target.and_then(|target| target.profile.clone()),
+        region: settings.repository.region.clone().or_else(|| target.and_then(|target| target.region.clone())),
+        ..TargetSettings::default()
+    };
+    connect(&caller).await.map(Some)
 }

@@ -20,15 +20,19 @@ fn report(home: &Home, arguments: &str, code: i32) -> Value {
     serde_json::from_str(&stdout(&run)).unwrap_or_else(|error| panic!("{error}: {} {}", stdout(&run), stderr(&run)))
 }
 
+/// The files in a folder, without those that SQLite makes and takes away beside its own for a reader too.
 fn tree(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
             true => found.extend(tree(&path)),
+            // SQLite's own, there while the store is open and gone when the last one has closed it.
+            false if path.to_string_lossy().ends_with("-wal") || path.to_string_lossy().ends_with("-shm") => {}
             false => found.push(path),
         }
     }
+    found.retain(|path| !path.to_string_lossy().ends_with("-shm") && !path.to_string_lossy().ends_with("-wal"));
     found.sort();
     found
 }

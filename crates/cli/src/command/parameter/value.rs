@@ -16,7 +16,8 @@ const MOST_BYTES: usize = 64 * 1024;
 /// The arguments that say where a value comes from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ValueArgs {
-    /// Read the value from standard input; without this and --value-file it is asked for, and not shown
+    /// Read the value from standard input, which is also done where that is not a terminal; on one it is asked for, and not
+    /// shown
     #[arg(value_name = "-")]
     source: Option<String>,
     /// Read the value from a file
@@ -30,16 +31,17 @@ pub(crate) struct ValueArgs {
 impl ValueArgs {
     /// Reads the value.
     pub(crate) fn read(&self) -> Result<Secret> {
+        let piped = || !io::stdin().is_terminal();
         let (from, bytes) = match (self.source.as_deref(), &self.value_file) {
-            (Some("-"), _) => ("standard input".to_owned(), read_whole(io::stdin().lock())),
+            (None, None) if !piped() => return prompt(),
+            (Some("-") | None, None) => ("standard input".to_owned(), read_whole(io::stdin().lock())),
             (Some(_), _) => {
                 return Err(Failure::usage(
                     "a value does not belong on the command line: other users and the shell's history can read it there",
                 )
                 .hint("give it on standard input (`-`), in a file (--value-file FILE), or leave it out to be asked"));
             }
-            (None, Some(path)) => (path.display().to_string(), File::open(path).and_then(read_whole)),
-            (None, None) => return prompt(),
+            (_, Some(path)) => (path.display().to_string(), File::open(path).and_then(read_whole)),
         };
         let bytes = bytes.map_err(|error| Failure::failed(format!("reading the value from {from}: {error}")))?;
         let text = std::str::from_utf8(&bytes)
@@ -63,10 +65,6 @@ fn read_whole(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 fn prompt() -> Result<Secret> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask for the value on")
-            .hint("add `-` to read it from standard input, or --value-file FILE"));
-    }
     let ask = |text| rpassword::prompt_password(text).map(Zeroizing::new);
     let failed = |error: io::Error| Failure::failed(format!("asking for the value: {error}"));
     let (value, again) = (ask("Value: ").map_err(failed)?, ask("Again: ").map_err(failed)?);
