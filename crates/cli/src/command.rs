@@ -2,6 +2,8 @@
 
 mod backup;
 mod completions;
+mod demo;
+mod doctor;
 mod init;
 mod man;
 mod parameter;
@@ -27,6 +29,10 @@ pub(crate) enum Command {
     Snapshots(snapshots::Args),
     /// Show a snapshot: its parameters, and no value
     Show(show::Args),
+    /// Try everything that a backup needs, and say of each whether it is right or what to do
+    Doctor(Box<doctor::Args>),
+    /// See it work: a store, backups of it, a change and a second backup, in a folder to look around in
+    Demo(demo::Args),
     /// Fill, read and annotate a store, parameter by parameter
     #[command(subcommand)]
     Parameter(parameter::Verb),
@@ -49,6 +55,8 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Backup(args) => backup::run(&args, global),
         Command::Snapshots(args) => done(snapshots::run(&args, global)),
         Command::Show(args) => done(show::run(&args, global)),
+        Command::Doctor(args) => doctor::run(&args, global),
+        Command::Demo(args) => done(demo::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),
         Command::Completions(args) => done(completions::run(&args, global)),
         Command::Man(args) => done(man::run(&args)),

@@ -43,6 +43,11 @@ impl Output {
         self.format == OutputFormat::Json
     }
 
+    /// Whether somebody looks.
+    pub(crate) fn is_terminal(self) -> bool {
+        self.terminal
+    }
+
     /// Prints a result: `value` as JSON, or the text that `human` makes.
     pub(crate) fn result<T: Serialize>(self, value: &T, human: impl FnOnce() -> String) -> Result<()> {
         match self.format {

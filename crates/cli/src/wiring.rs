@@ -6,4 +6,4 @@ mod store;
 mod target;
 
 pub(crate) use store::{OpenedStore, connect, open_aws, open_embedded};
-pub(crate) use target::{BackupOptions, BackupRun, Place};
+pub(crate) use target::{BackupOptions, BackupRun, Place, repository_session};

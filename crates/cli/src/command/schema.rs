@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{backup, init, parameter, show, snapshots};
+use super::{backup, demo, doctor, init, parameter, show, snapshots};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -34,6 +34,10 @@ enum Subject {
     Snapshots,
     /// `show`
     Show,
+    /// `doctor`
+    Doctor,
+    /// `demo`
+    Demo,
     /// `parameter put`
     ParameterPut,
     /// `parameter get`
@@ -62,6 +66,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Event => printed::<parados_backup::event::Event>(),
         Subject::Snapshots => printed::<snapshots::SnapshotsView>(),
         Subject::Show => printed::<show::ShowView>(),
+        Subject::Doctor => printed::<doctor::DoctorView>(),
+        Subject::Demo => printed::<demo::DemoView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),
         Subject::ParameterGet => printed::<parameter::GetView>(),
         Subject::ParameterList => printed::<parameter::DescribeView>(),

@@ -32,7 +32,6 @@ fn tree(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
             false => found.push(path),
         }
     }
-    found.retain(|path| !path.to_string_lossy().ends_with("-shm") && !path.to_string_lossy().ends_with("-wal"));
     found.sort();
     found
 }

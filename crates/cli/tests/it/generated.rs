@@ -34,6 +34,8 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/event.schema.json", "schema event")]
 #[case("schemas/snapshots.schema.json", "schema snapshots")]
 #[case("schemas/show.schema.json", "schema show")]
+#[case("schemas/doctor.schema.json", "schema doctor")]
+#[case("schemas/demo.schema.json", "schema demo")]
 #[case("schemas/init.schema.json", "schema init")]
 #[case("docs/cli.md", "reference")]
 fn generated_files_do_not_drift(#[case] file: &str, #[case] arguments: &str) {

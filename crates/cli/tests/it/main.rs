@@ -4,6 +4,7 @@
 
 mod backup;
 mod command_line;
+mod demo;
 mod generated;
 mod parados;
 mod parameter;

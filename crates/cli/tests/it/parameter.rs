@@ -36,8 +36,9 @@ fn a_value_never_comes_from_the_command_line_and_is_never_repeated() {
     let run = home.run("parameter put /app/dev/x hunter2-argument").code(2);
     assert!(!stderr(&run).contains("hunter2"), "{}", stderr(&run));
     insta::assert_snapshot!(stderr(&run));
-    let run = home.run("parameter put /app/dev/x").code(2);
-    assert!(stderr(&run).contains("--value-file"), "{}", stderr(&run));
+    let run = home.run("parameter put /app/dev/x").code(1);
+    assert!(stderr(&run).contains("the value is empty"), "{}", stderr(&run));
+    home.run_with("parameter put /app/dev/x", "piped").success();
 }
 
 #[test]

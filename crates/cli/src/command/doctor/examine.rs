@@ -1,0 +1,165 @@
+//! The examination: keys first, then each place, its permissions, its clock, and the repository.
+
+use std::path::Path;
+
+use parados_aws::{Permission, PermissionCheck, check_read_permissions};
+use parados_backup::seal::Recipient;
+use parados_parameter::{EncryptionContext, KeyManagement as _, Operation, ParameterName, SystemClock};
+use parados_store::{EmbeddedStore, OpenError, OpenOptions};
+
+use super::check::DoctorView;
+use crate::config::{Config, Settings, StoreSettings, TargetSettings};
+use crate::error::{Failure, Result};
+use crate::wiring::{self, OpenedStore, keys, repository};
+
+/// Examines everything that a backup of these settings needs.
+pub(super) async fn examine(settings: &Settings, config: Option<&Config>) -> DoctorView {
+    let mut view = DoctorView::default();
+    let file = config
+        .map_or_else(|| "none; the defaults and the flags".to_owned(), |config| config.path.display().to_string());
+    view.ok("configuration", file);
+    examine_signing_key(&mut view, settings);
+    let recipients = examine_recipients(&mut view, settings);
+    match &settings.store {
+        StoreSettings::Embedded(folder) => examine_embedded(&mut view, settings, folder, &recipients).await,
+        StoreSettings::Aws(targets) => {
+            for target in targets {
+                examine_target(&mut view, settings, target, &recipients).await;
+            }
+        }
+    }
+    view
+}
+
+fn examine_signing_key(view: &mut DoctorView, settings: &Settings) {
+    let key = &settings.signing_key;
+    match key.made_when_missing && !key.path.exists() {
+        true => view.ok("signing key", format!("the first backup makes {}", key.path.display())),
+        false => {
+            view.note("signing key", keys::signing_key(key), |key| key.public_line());
+        }
+    }
+}
+
+fn examine_recipients(view: &mut DoctorView, settings: &Settings) -> Vec<Recipient> {
+    let found = |recipients: &Vec<Recipient>| match recipients.as_slice() {
+        [] => "none: snapshots are not sealed".to_owned(),
+        some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let recipients = view.note("recipients", keys::recipients(&settings.recipients), found).unwrap_or_default();
+    let identities = keys::identities(&settings.identities, None);
+    view.note("identities", identities, |identities| {
+        let can_open = recipients.iter().any(|recipient| identities.recipients().any(|own| own == recipient));
+        match (recipients.is_empty(), can_open) {
+            (true, _) => "none is needed".to_owned(),
+            (false, true) => "this machine can open its snapshots, and reads only what changed".to_owned(),
+            (false, false) => "this machine cannot open its snapshots, and reads everything each time".to_owned(),
+        }
+    });
+    recipients
+}
+
+async fn examine_embedded(view: &mut DoctorView, settings: &Settings, folder: &Path, recipients: &[Recipient]) {
+    let opened = wiring::open_embedded(folder).await;
+    let Some(opened) = view.note("store", opened, |_| folder.display().to_string()) else { return };
+    view.note("master key", master_key(folder).await, |()| "it opens the store's values".to_owned());
+    examine_kms(view, &opened, recipients).await;
+    examine_repository(view, settings, None, &opened).await;
+}
+
+async fn master_key(folder: &Path) -> Result<()> {
+    let options = OpenOptions {
+        directory: folder.to_owned(),
+        key_management: None,
+        clock: std::sync::Arc::new(SystemClock),
+        user: String::new(),
+    };
+    match EmbeddedStore::open(options).await {
+        // It was unwrapped by KMS to open the store.
+        Err(OpenError::KeyManagementMissing { .. }) => Ok(()),
+        Ok(store) if !store.master_key_fits() => {
+            Err(Failure::failed("the master key is another store's").hint("put the right master.key back"))
+        }
+        outcome => Ok(outcome.map(drop)?),
+    }
+}
+
+async fn examine_target(view: &mut DoctorView, settings: &Settings, target: &TargetSettings, recipients: &[Recipient]) {
+    let opened = wiring::open_aws(target, &settings.quota).await;
+    let who = |opened: &OpenedStore| {
+        let arn = opened.session.as_ref().map(|session| session.identity().arn.clone()).unwrap_or_default();
+        format!("{arn} in {}", opened.region)
+    };
+    let Some(opened) = view.note("credentials", opened, who) else { return };
+    if let Some(session) = &opened.session {
+        let skew = session.clock_skew().abs();
+        view.ok("clock", format!("{} seconds from AWS's", skew.as_secs()));
+    }
+    match ParameterName::parse(&format!("/{}/{}/backup/s3-bucket-name", settings.project, settings.environment)) {
+        Ok(name) => {
+            let checks = check_read_permissions(opened.store.as_ref(), &name).await;
+            let granted = |operation| {
+                checks.iter().any(|check| check.operation == operation && check.permission == Permission::Granted)
+            };
+            let lists_tags = granted(Operation::ListTagsForResource);
+            checks.iter().for_each(|check| examine_permission(view, check, lists_tags));
+        }
+        Err(error) => view.failed("permissions", &error.into()),
+    }
+    examine_kms(view, &opened, recipients).await;
+    examine_repository(view, settings, Some(target), &opened).await;
+}
+
+fn examine_permission(view: &mut DoctorView, check: &PermissionCheck, lists_tags: bool) {
+    let action = check.operation.iam_action();
+    match (&check.permission, check.operation) {
+        (Permission::Granted, _) => view.ok(action, "permitted"),
+        (_, Operation::GetParametersByPath) => view.ok(action, "not permitted, and not needed by a backup"),
+        (_, Operation::GetResources) if lists_tags => {
+            view.ok(action, "not permitted; tags are read one parameter at a time, which is slower");
+        }
+        (Permission::Denied(error) | Permission::Unknown(error), _) => {
+            view.failed(action, &Failure::from(error.clone()));
+        }
+    }
+}
+
+async fn examine_kms(view: &mut DoctorView, opened: &OpenedStore, recipients: &[Recipient]) {
+    for key in recipients.iter().filter_map(Recipient::kms_key) {
+        let tried = async {
+            let session = match &opened.session {
+                Some(session) => session.clone(),
+                None => wiring::connect(&TargetSettings::default()).await?,
+            };
+            let context = EncryptionContext::from([("parados".to_owned(), "doctor".to_owned())]);
+            session.key_management().encrypt(key, b"parados doctor", &context).await.map_err(|error| {
+                Failure::failed(error.to_string()).hint("allow kms:Encrypt with the key to the identity that runs this")
+            })
+        };
+        view.note("kms key", tried.await, |_| format!("{key} seals"));
+    }
+}
+
+async fn examine_repository(
+    view: &mut DoctorView,
+    settings: &Settings,
+    target: Option<&TargetSettings>,
+    opened: &OpenedStore,
+) {
+    let tried = async {
+        let url = repository::locate(&settings.repository_place, Some(opened.store.as_ref())).await?;
+        let session = wiring::repository_session(settings, &url, target, opened).await?;
+        Ok((url.to_string(), repository::open_existing(&url, &settings.repository, session.as_ref()).await?))
+    };
+    match tried.await {
+        Ok((url, None)) => view.ok("repository", format!("{url}: the first backup makes it")),
+        Ok((url, Some(repository))) => {
+            view.ok("repository", url);
+            for (access, outcome) in repository.check_access().await {
+                let outcome = outcome.map_err(Failure::from);
+                view.note(&format!("repository: {access}"), outcome, |()| "permitted".to_owned());
+            }
+        }
+        Err(failure) => view.failed("repository", &failure),
+    }
+}
