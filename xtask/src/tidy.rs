@@ -4,6 +4,7 @@
 mod crates;
 mod licences;
 mod links;
+mod promises;
 mod sources;
 
 use std::fs;
@@ -33,6 +34,7 @@ fn violations() -> Result<Vec<String>, Failure> {
     found.extend(licences::violations(&metadata, &licences::allowed(&read(Path::new("deny.toml"))?)?));
     let files = texts()?;
     found.extend(links::violations(&files, workspace::root()));
+    found.extend(promises::violations(&files));
     for (path, text) in &files {
         found.extend(sources::violations(path, text));
     }
