@@ -13,7 +13,7 @@ use crate::output::{Output, OutputFormat};
 use crate::progress::ProgressMode;
 use crate::{command, exit_code};
 
-/// Backs up AWS SSM Parameter Store, and proves that the backup can be restored.
+/// Backs up AWS SSM Parameter Store.
 #[derive(Debug, Parser)]
 #[command(name = "parados", version, after_help = exit_code::HELP, max_term_width = 110)]
 pub(crate) struct Cli {

@@ -89,16 +89,16 @@ mod tests {
         let data = |xdg: Option<&str>, home: Option<&str>| {
             Directories::from_environment(xdg.map(Into::into), home.map(Into::into)).map(|found| found.data)
         };
-        assert_eq!(data(Some("/x"), Some("/home/a")).unwrap(), Path::new("/x/parados"));
-        assert_eq!(data(Some("x"), Some("/home/a")).unwrap(), Path::new("/home/a/.local/share/parados"));
-        assert_eq!(data(None, Some("/home/a")).unwrap(), Path::new("/home/a/.local/share/parados"));
+        assert_eq!(data(Some("/x"), Some("/users/a")).unwrap(), Path::new("/x/parados"));
+        assert_eq!(data(Some("x"), Some("/users/a")).unwrap(), Path::new("/users/a/.local/share/parados"));
+        assert_eq!(data(None, Some("/users/a")).unwrap(), Path::new("/users/a/.local/share/parados"));
         data(None, None).unwrap_err();
     }
 
     #[test]
     fn a_path_is_relative_to_its_file_or_to_home() {
-        let directories = Directories::from_environment(None, Some("/home/a".into())).unwrap();
-        assert_eq!(directories.expand("~/k", Path::new("/etc")), Path::new("/home/a/k"));
+        let directories = Directories::from_environment(None, Some("/users/a".into())).unwrap();
+        assert_eq!(directories.expand("~/k", Path::new("/etc")), Path::new("/users/a/k"));
         assert_eq!(directories.expand("k", Path::new("/etc")), Path::new("/etc/k"));
         assert_eq!(directories.expand("/k", Path::new("/etc")), Path::new("/k"));
     }

@@ -16,7 +16,7 @@ struct Flags {
 }
 
 fn directories() -> Directories {
-    Directories::at("/data/parados", "/home/a")
+    Directories::at("/data/parados", "/users/a")
 }
 
 fn whole() -> Config {
@@ -77,7 +77,7 @@ fn an_environment_overrides_the_top() {
     let dev = resolve(Some(&config), &["-e", "dev"]).unwrap();
     assert_eq!((dev.history, dev.parallel, dev.quota.share), (true, true, Some(0.25)));
     assert_eq!(dev.repository.s3_kms_key.unwrap().as_str(), "alias/backup");
-    assert_eq!(dev.identities, [Path::new("/home/a/keys/identity.age.txt")]);
+    assert_eq!(dev.identities, [Path::new("/users/a/keys/identity.age.txt")]);
     assert_eq!(dev.signing_key.path, config.folder().join("keys/signing_ed25519"));
     let stage = resolve(Some(&config), &["-e", "stage"]).unwrap();
     assert_eq!(stage.recipients, RecipientSettings::Keys(Vec::new()));
