@@ -60,7 +60,7 @@ impl Moto {
         .to_vec()
     }
 
-    /// Forgets everything: resources, counted calls, failures asked for and the clock's offset.
+    /// Forgets everything: resources, counted calls, failures asked for, whether permissions are enforced and the clock's offset.
     pub fn reset(&self) {
         self.request("POST", "/moto-api/reset");
         self.request("POST", "/testkit/reset");
@@ -96,6 +96,14 @@ impl Moto {
             "POST",
             &format!("/testkit/fail?operation={operation}&code={code}&status={status}&after={after}&times={times}"),
         );
+    }
+
+    /// From now on checks each call's signature, and whether IAM allows it to whom it is by: a user or role that was made before, by the
+    /// policies of IAM alone. `testing` is nobody then.
+    ///
+    /// Known of moto 5.2.1: it does not look at conditions, and calls the service of `tag:GetResources` `tagging`.
+    pub fn enforce_permissions(&self) {
+        self.request("POST", "/testkit/permissions");
     }
 
     /// Makes the `Date` of every answer this many seconds wrong (positive: the server's clock is ahead of ours).
@@ -173,6 +181,18 @@ mod tests {
         moto.fail("SSM.DescribeParameters", "ThrottlingException", 400, 0, 1);
         assert!(aws(&moto, &["ssm", "describe-parameters"]).0, "the client tries again after one throttle");
         assert_eq!(moto.calls()["SSM.DescribeParameters"], 3);
+    }
+
+    #[test]
+    fn permissions_are_enforced_on_request() {
+        let moto = Moto::start();
+        let list = ["s3api", "list-buckets"];
+        assert!(aws(&moto, &list).0);
+        moto.enforce_permissions();
+        let (success, said) = aws(&moto, &list);
+        assert!(!success && said.contains("InvalidAccessKeyId"), "{said}");
+        moto.reset();
+        assert!(aws(&moto, &list).0);
     }
 
     #[test]

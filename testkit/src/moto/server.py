@@ -2,8 +2,8 @@
 
 Prints the port as its first line of output and ends when its standard input does, so that it never outlives
 the test that started it. In front of moto stands a small gate that counts calls by operation ("SSM.GetParameters",
-"S3.PutObject"), answers chosen ones with an error, and can tell the wrong time. It is spoken to under
-/testkit/: calls, reset, fail, clock.
+"S3.PutObject"), answers chosen ones with an error, can have moto check who is allowed what, and can tell the wrong time. It
+is spoken to under /testkit/: calls, reset, fail, permissions, clock.
 """
 
 import io
@@ -16,6 +16,8 @@ from collections import Counter
 from email.utils import formatdate
 from urllib.parse import parse_qs
 
+from moto import settings
+from moto.iam import access_control
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -76,12 +78,25 @@ class Gate:
     def __init__(self, moto):
         self.moto = moto
         self.lock = threading.Lock()
+        self.request = threading.local()
         self.forget()
+        self.sign_what_was_sent()
+
+    def sign_what_was_sent(self):
+        """moto checks a signature over the URL that Flask decoded, where "%2F" in a query has become "/"; clients sign what they send."""
+        of_moto = access_control.IAMRequestBase._create_aws_request
+
+        def create_aws_request(request):
+            request._path = self.request.uri
+            return of_moto(request)
+
+        access_control.IAMRequestBase._create_aws_request = create_aws_request
 
     def forget(self):
         self.calls = Counter()
         self.failures = {}
         self.clock_offset = 0
+        settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
 
     def __call__(self, environ, start_response):
         if environ.get("PATH_INFO", "").startswith("/testkit/"):
@@ -92,6 +107,7 @@ class Gate:
             failure = self.take_failure(operation)
         if failure:
             return self.refuse(environ, failure, style, start_response)
+        self.request.uri = environ["REQUEST_URI"]
         return self.moto(environ, start_response)
 
     def take_failure(self, operation):
@@ -136,6 +152,8 @@ class Gate:
                     "times": int(given["times"]),
                     "after": int(given["after"]),
                 }
+            elif command == "permissions":
+                settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
             elif command == "clock":
                 self.clock_offset = int(given["offset"])
             else:
