@@ -50,8 +50,12 @@ impl BackupError {
         let mut text = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let words = error.to_string();
+            // Some libraries repeat their source in their own message.
+            if !text.contains(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
             source = error.source();
         }
         text
@@ -88,4 +92,23 @@ fn store_hints(error: &StoreError) -> Vec<String> {
         _ => return Vec::new(),
     };
     vec![hint]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let words = "HTTP 403: AccessDenied";
+        let inner = object_store::Error::Generic { store: "S3", source: words.into() };
+        let source = object_store::Error::PermissionDenied { path: "latest.txt".into(), source: Box::new(inner) };
+        let error = RepositoryError::Credentials { repository: "s3://b".into(), source };
+        let chain = BackupError::from(error).chain();
+        assert!(
+            chain.starts_with("the repository could not be used: the credentials for s3://b were refused: "),
+            "{chain}"
+        );
+        assert_eq!(chain.matches(words).count(), 1, "{chain}");
+    }
 }
