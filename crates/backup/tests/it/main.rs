@@ -7,11 +7,15 @@
 
 mod corpus;
 mod damage;
+mod golden;
+mod interrupted;
+mod kill;
 mod old_documents;
 mod records;
 mod round_trip;
 mod s3;
 mod seal;
+mod shop;
 mod snapshots;
 mod stock_tools;
 mod stock_tools_manifest;
