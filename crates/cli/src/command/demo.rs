@@ -1,35 +1,35 @@
-//! `parados demo`.
+//! `parados demo`: the main job on a store and a repository of its own, in a folder that stays to be looked around in.
+//!
+//! What it backs up with is what every backup is made with; of its own it has the shop, the day's changes and the text.
 
 mod company;
+mod folder;
+mod next;
+mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use parados_backup::event::NoObserver;
 use parados_backup::report::BackupReport;
 use parados_backup::verdict::Verdict;
-use parados_parameter::{Clock as _, ParameterStore as _, SystemClock};
-use parados_store::{EmbeddedStore, InitOptions, OpenOptions};
+use parados_parameter::{Clock, SystemClock};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::company::{ChangeView, ENVIRONMENTS};
+use self::next::NextStep;
 use crate::cli::GlobalArgs;
-use crate::config::{
-    Config, DEFAULT_FILE, EnvironmentFlags, RecipientSettings, SelectorFlags, Settings, SnapshotFlags, StoreFlags,
-};
+use crate::config::{Config, DEFAULT_FILE, EnvironmentFlags, SelectorFlags, Settings, SnapshotFlags, StoreFlags};
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
-use crate::output::Output;
+use crate::progress::{Progress, ProgressMode};
 use crate::runtime;
-use crate::wiring::{BackupOptions, BackupRun, keys};
-
-/// The environments of the company.
-const ENVIRONMENTS: [&str; 2] = ["dev", "prod"];
+use crate::wiring::{BackupOptions, BackupRun};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder to make
+    /// The folder to make; one that is there has to be empty
     #[arg(long, value_name = "DIR", default_value = "parados-demo")]
     dir: PathBuf,
 }
@@ -39,26 +39,33 @@ pub(crate) struct Args {
 pub(crate) struct DemoView {
     /// The folder, which stays.
     folder: PathBuf,
-    /// The first backup of each environment, then the second.
+    /// Parameters that the store was filled with.
+    parameters: usize,
+    /// Versions of them.
+    versions: usize,
+    /// What was changed between the first two backups and the last two.
+    changes: Vec<ChangeView>,
+    /// The first backup of each environment, then the second of each.
     backups: Vec<BackupReport>,
     /// What to type next.
-    next: Vec<String>,
+    next: Vec<NextStep>,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
-    if args.dir.exists() {
-        return Err(Failure::usage(format!("{} is there already", args.dir.display()))
-            .hint("take it away, or name another folder with --dir DIR"));
-    }
-    keys::private_folder(&args.dir)?;
-    let folder =
-        args.dir.canonicalize().map_err(|error| Failure::failed(format!("{}: {error}", args.dir.display())))?;
-    let backups = runtime::run(play(&folder))?;
-    let last = backups.last().and_then(|report| report.key.clone()).unwrap_or_default();
-    let view = DemoView { next: next(&folder, &last), folder, backups };
-    let output = global.stdout();
-    output.result(&view, || text(output, &view))?;
+    folder::claim(&args.dir)?;
+    let folder = args
+        .dir
+        .canonicalize()
+        .map_err(|error| Failure::failed(format!("finding the folder {}: {error}", args.dir.display())))?;
+    let progress = Progress::new(match global.progress {
+        // A bar would be gone before it is seen.
+        ProgressMode::Auto => ProgressMode::None,
+        asked_for => asked_for,
+    });
+    let mut view = runtime::run(play(folder, &progress, Arc::new(SystemClock)))?;
+    view.next = next::steps(&args.dir);
+    global.stdout().result(&view, || text::text(&view, &args.dir))?;
     match view.backups.iter().find(|report| report.verdict != Verdict::Complete) {
         None => Ok(()),
         Some(report) => {
@@ -68,45 +75,33 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     }
 }
 
-/// Makes the company's store, backs it up, changes it, and backs it up again.
-async fn play(folder: &Path) -> Result<Vec<BackupReport>> {
-    let store = found(folder).await?;
-    store.put_all(&company::parameters(&ENVIRONMENTS)?).await?;
-    for name in company::labelled(&ENVIRONMENTS)? {
-        store.label(&name, None, &["stable".to_owned()]).await?;
-    }
+/// Makes the shop, backs it up, lets a day pass, and backs it up again.
+async fn play(folder: PathBuf, progress: &Progress, clock: Arc<dyn Clock>) -> Result<DemoView> {
+    let now = clock.now();
+    folder::furnish(&folder, now)?;
+    let filled = folder::fill(&folder, now, &mut rand::rng()).await?;
     let config = Config::read(&folder.join(DEFAULT_FILE))?;
-    let mut reports = Vec::new();
+    let mut backups = Vec::new();
     for environment in ENVIRONMENTS {
-        reports.push(back_up(&config, environment).await?);
+        backups.push(back_up(&config, environment, progress).await?);
     }
-    store.put_all(&company::change()?).await?;
-    store.delete(&company::leaves()?).await?;
+    let changes = company::day(&mut rand::rng())?;
+    folder::change(&folder, &changes, clock).await?;
     for environment in ENVIRONMENTS {
-        reports.push(back_up(&config, environment).await?);
+        backups.push(back_up(&config, environment, progress).await?);
     }
-    Ok(reports)
+    Ok(DemoView {
+        folder,
+        parameters: filled.parameters,
+        versions: filled.versions,
+        changes: changes.iter().map(ChangeView::of).collect(),
+        backups,
+        next: Vec::new(),
+    })
 }
 
-/// Founds the company: keys, an empty store and a configuration.
-async fn found(folder: &Path) -> Result<EmbeddedStore> {
-    let keys_folder = folder.join("keys");
-    keys::private_folder(&keys_folder)?;
-    let identity = keys_folder.join("identity.age.txt");
-    keys::make_identity(&identity, SystemClock.now())?;
-    keys::make_signing_key(&keys_folder.join("signing_ed25519"))?;
-    let recipients = keys::recipients(&RecipientSettings::IdentityFile(identity))?;
-    let recipient = recipients.first().map(ToString::to_string).unwrap_or_default();
-    let file = folder.join(DEFAULT_FILE);
-    std::fs::write(&file, company::configuration(folder, &recipient))
-        .map_err(|error| Failure::failed(format!("writing {}: {error}", file.display())))?;
-    let directory = folder.join("store");
-    EmbeddedStore::init(&InitOptions::new(&directory)).await?;
-    let (clock, user) = (Arc::new(SystemClock), "demo".to_owned());
-    Ok(EmbeddedStore::open(OpenOptions { directory, key_management: None, clock, user }).await?)
-}
-
-async fn back_up(config: &Config, environment: &str) -> Result<BackupReport> {
+/// Does what `parados backup --environment ENVIRONMENT` does in the folder.
+async fn back_up(config: &Config, environment: &str, progress: &Progress) -> Result<BackupReport> {
     let flags = EnvironmentFlags { environment: Some(environment.parse()?), ..EnvironmentFlags::default() };
     let settings = Settings::resolve(
         Some(config),
@@ -118,47 +113,5 @@ async fn back_up(config: &Config, environment: &str) -> Result<BackupReport> {
     )?;
     let run = BackupRun::prepare(&settings, BackupOptions::default())?;
     let place = run.places().first().copied().ok_or_else(|| Failure::failed("the configuration has no store"))?;
-    run.back_up(place, &NoObserver).await
-}
-
-fn next(folder: &Path, data_key: &str) -> Vec<String> {
-    let mut commands = vec![format!("cd '{}'", folder.display())];
-    let on_path = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join("parados").is_file()));
-    if let (false, Ok(binary)) = (on_path, std::env::current_exe()) {
-        commands.push(format!("alias parados='{}'", binary.display()));
-    }
-    commands.extend([
-        "parados snapshots".to_owned(),
-        "parados show latest --environment prod".to_owned(),
-        "parados parameter list --store embedded:store --name-contains /prod/".to_owned(),
-        "parados backup --environment dev --dry-run".to_owned(),
-        "parados doctor --environment dev".to_owned(),
-        format!("age -d -i keys/identity.age.txt repository/{data_key} | zstd -d | jq '.parameters[0]'"),
-    ]);
-    commands
-}
-
-fn text(output: Output, view: &DemoView) -> String {
-    let rows = view.backups.iter().enumerate().map(|(index, report)| {
-        vec![
-            report.target.environment.clone(),
-            if index < ENVIRONMENTS.len() { "first" } else { "after the change" }.to_owned(),
-            report.verdict.to_string(),
-            report.parameter_count.to_string(),
-            report.reused.to_string(),
-            report.calls.to_string(),
-            report.bytes.to_string(),
-            format!("{:.3}", report.seconds),
-        ]
-    });
-    let header = ["ENVIRONMENT", "BACKUP", "VERDICT", "PARAMETERS", "UNCHANGED", "CALLS", "BYTES", "SECONDS"];
-    format!(
-        "A small company's parameters are in an embedded store in {folder}/store. Its environments were backed up;\n\
-         then a password was rotated, a feature added and a host taken away in prod, and both were backed up again:\n\n\
-         {table}\nEach snapshot is complete in itself, sealed and signed. Look around:\n\n{next}",
-        folder = view.folder.display(),
-        table = output.table(&header, rows),
-        next = view.next.iter().map(|command| format!("  {command}\n")).collect::<String>(),
-    )
+    run.back_up(place, &progress.observer()).await
 }
