@@ -110,7 +110,11 @@ impl SigningKey {
     pub fn load(path: &Path) -> Result<Self, SignatureError> {
         let read = |source| SignatureError::ReadKey { path: path.into(), source };
         let unusable = |reason| SignatureError::UnusableKey { path: path.into(), reason };
-        let mode = fs::metadata(path).map_err(read)?.permissions().mode() & 0o7777;
+        let metadata = fs::metadata(path).map_err(read)?;
+        if metadata.is_dir() {
+            return Err(read(io::ErrorKind::IsADirectory.into()));
+        }
+        let mode = metadata.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
             return Err(SignatureError::KeyIsOpen { path: path.into(), mode });
         }
@@ -247,6 +251,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         assert!(matches!(SigningKey::load(&path), Err(SignatureError::ReadKey { .. })));
+        assert!(matches!(SigningKey::load(folder.path()), Err(SignatureError::ReadKey { .. })), "a folder is no key");
 
         SigningKey::generate(&path, &Zeroizing::new([3; 32]), "").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
