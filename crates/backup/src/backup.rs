@@ -191,14 +191,14 @@ impl Run<'_> {
             report.parameter_count = count.parameters;
             report.version_count = count.versions;
             report.reused = count.reused;
-            return Ok(conclude(report, outcome, count.parameters));
+            return Ok(conclude(report, outcome, count.parameters, &request.selector_text));
         }
 
         let (outcome, written) = self.collect_and_write(&key, begun_at, &fingerprints, previous).await?;
         report.parameter_count = written.counts.parameters;
         report.version_count = written.counts.versions;
         report.reused = written.counts.reused;
-        let verdict = conclude(report, outcome, written.counts.parameters);
+        let verdict = conclude(report, outcome, written.counts.parameters, &request.selector_text);
         if !verdict.is_committed() {
             written.upload.abort().await;
             return Ok(verdict);
@@ -352,7 +352,7 @@ impl Run<'_> {
 }
 
 /// The verdict, and what goes with it into the report.
-fn conclude(report: &mut BackupReport, outcome: CollectOutcome, parameters: u64) -> Verdict {
+fn conclude(report: &mut BackupReport, outcome: CollectOutcome, parameters: u64, selector: &str) -> Verdict {
     report.missing = outcome.missing;
     if let Some(reason) = outcome.not_reused {
         report
@@ -360,7 +360,13 @@ fn conclude(report: &mut BackupReport, outcome: CollectOutcome, parameters: u64)
             .push(format!("the previous snapshot could not be read, so its parameters were read again: {reason}"));
     }
     match (outcome.matched, parameters) {
-        (0, _) => Verdict::NothingMatched,
+        (0, _) => {
+            report.hints.push(format!(
+                "nothing there matches the selector ({selector}): check the environment's name, the account and the Region, and the \
+                 selector; `parados parameter list` shows what is there"
+            ));
+            Verdict::NothingMatched
+        }
         (_, 0) => {
             report.error = Some("not one of the parameters that matched could be read".to_owned());
             Verdict::Failed
