@@ -60,7 +60,7 @@ impl Moto {
         .to_vec()
     }
 
-    /// Forgets everything: resources, counted calls, failures asked for, whether permissions are enforced and the clock's offset.
+    /// Forgets everything: resources, counted calls, failures asked for, what is enforced and the clock's offset.
     pub fn reset(&self) {
         self.request("POST", "/moto-api/reset");
         self.request("POST", "/testkit/reset");
@@ -96,6 +96,12 @@ impl Moto {
             "POST",
             &format!("/testkit/fail?operation={operation}&code={code}&status={status}&after={after}&times={times}"),
         );
+    }
+
+    /// From now on refuses what is put into S3 without `x-amz-server-side-encryption: algorithm` (`AES256`, `aws:kms`), as a bucket
+    /// policy does that moto, which does not look at conditions, cannot be given.
+    pub fn require_encryption(&self, algorithm: &str) {
+        self.request("POST", &format!("/testkit/encryption?algorithm={algorithm}"));
     }
 
     /// From now on checks each call's signature, and whether IAM allows it to whom it is by: a user or role that was made before, by the
@@ -184,6 +190,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_encrypted_is_refused_on_request() {
+        let moto = Moto::start();
+        let make = ["s3api", "create-bucket", "--bucket", "bucket", "--region", "us-east-1"];
+        assert!(aws(&moto, &make).0);
+        moto.require_encryption("AES256");
+        let mut put = vec!["s3api", "put-object", "--bucket", "bucket", "--key", "k"];
+        let (success, said) = aws(&moto, &put);
+        assert!(!success && said.contains("no unencrypted uploads"), "{said}");
+        put.extend(["--server-side-encryption", "AES256"]);
+        let (success, said) = aws(&moto, &put);
+        assert!(success && said.contains("AES256"), "{said}");
+    }
+
+    #[test]
     fn permissions_are_enforced_on_request() {
         let moto = Moto::start();
         let list = ["s3api", "list-buckets"];
@@ -191,6 +211,8 @@ mod tests {
         moto.enforce_permissions();
         let (success, said) = aws(&moto, &list);
         assert!(!success && said.contains("InvalidAccessKeyId"), "{said}");
+        let (_, said) = aws(&moto, &["ssm", "describe-parameters"]);
+        assert!(said.contains("UnrecognizedClientException"), "{said}");
         moto.reset();
         assert!(aws(&moto, &list).0);
     }

@@ -2,13 +2,14 @@
 
 Prints the port as its first line of output and ends when its standard input does, so that it never outlives
 the test that started it. In front of moto stands a small gate that counts calls by operation ("SSM.GetParameters",
-"S3.PutObject"), answers chosen ones with an error, can have moto check who is allowed what, and can tell the wrong time. It
-is spoken to under /testkit/: calls, reset, fail, permissions, clock.
+"S3.PutObject"), answers chosen ones with an error, refuses unencrypted uploads and has moto check who is allowed what when
+asked to, and can tell the wrong time. It is spoken to under /testkit/: calls, reset, fail, encryption, permissions, clock.
 """
 
 import io
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -25,6 +26,12 @@ SERVICES = {
     "AmazonSSM": "SSM",
     "TrentService": "KMS",
     "ResourceGroupsTaggingAPI_20170126": "ResourceGroupsTagging",
+}
+
+JSON_REFUSALS = {
+    "AccessDenied": "AccessDeniedException",
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
 }
 
 
@@ -95,6 +102,7 @@ class Gate:
     def forget(self):
         self.calls = Counter()
         self.failures = {}
+        self.encryption = None
         self.clock_offset = 0
         settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
 
@@ -104,11 +112,27 @@ class Gate:
         operation, style = operation_of(environ)
         with self.lock:
             self.calls[operation] += 1
-            failure = self.take_failure(operation)
+            failure = self.take_failure(operation) or self.find_unencrypted(operation, environ)
         if failure:
             return self.refuse(environ, failure, style, start_response)
         self.request.uri = environ["REQUEST_URI"]
+        if settings.INITIAL_NO_AUTH_ACTION_COUNT == 0 and style != "s3":
+            return self.refuse_as_aws(environ, style, start_response)
         return self.moto(environ, start_response)
+
+    def refuse_as_aws(self, environ, style, start_response):
+        """moto refuses in a form that is none of AWS's, and the same for each service."""
+        started = []
+        body = b"".join(self.moto(environ, lambda *start: started.append(start)))
+        refusal = re.search(r"<Errors><Error><Code>(\w+)</Code><Message>(.*?)</Message>", body.decode("utf-8", "replace"))
+        if refusal is None:
+            start_response(*started[-1])
+            return [body]
+        code, message = refusal.groups()
+        failure = {"code": code, "message": message, "status": 403}
+        if style == "json":
+            failure |= {"code": JSON_REFUSALS.get(code, code), "status": 400}
+        return self.answer(environ, failure, style, start_response)
 
     def take_failure(self, operation):
         failure = self.failures.get(operation)
@@ -122,9 +146,19 @@ class Gate:
         failure["times"] -= 1
         return failure
 
+    def find_unencrypted(self, operation, environ):
+        if self.encryption is None or operation not in ("S3.PutObject", "S3.CreateMultipartUpload"):
+            return None
+        if environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION") == self.encryption:
+            return None
+        return {"code": "AccessDenied", "status": 403, "message": "the bucket takes no unencrypted uploads"}
+
     def refuse(self, environ, failure, style, start_response):
         # The request is read to its end, or the connection could not be used again.
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        return self.answer(environ, failure, style, start_response)
+
+    def answer(self, environ, failure, style, start_response):
         code, message = failure["code"], failure["message"]
         if style == "json":
             kind, body = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
@@ -152,6 +186,8 @@ class Gate:
                     "times": int(given["times"]),
                     "after": int(given["after"]),
                 }
+            elif command == "encryption":
+                self.encryption = given["algorithm"]
             elif command == "permissions":
                 settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
             elif command == "clock":
