@@ -5,6 +5,7 @@
     reason = "a test that unwraps in vain fails, also where it does so in a function beside it"
 )]
 
+mod canary;
 mod corpus;
 mod damage;
 mod golden;
