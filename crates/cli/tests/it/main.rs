@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aws;
+mod aws_account;
+mod aws_backup;
+mod aws_refusals;
+mod aws_stop;
 mod backup;
 mod command_line;
 mod demo;
