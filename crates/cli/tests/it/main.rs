@@ -8,6 +8,7 @@ mod aws_backup;
 mod aws_refusals;
 mod aws_stop;
 mod backup;
+mod break_glass;
 mod command_line;
 mod demo;
 mod generated;
