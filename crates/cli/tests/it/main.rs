@@ -12,5 +12,6 @@ mod break_glass;
 mod command_line;
 mod demo;
 mod generated;
+mod kms;
 mod parados;
 mod parameter;
