@@ -70,6 +70,8 @@ fn the_demo_backs_up_changes_and_backs_up_again() {
     canary.assert_absent(stdout(&run).as_bytes(), "what the demo printed");
     canary.assert_absent(stderr(&run).as_bytes(), "what the demo said");
     canary.assert_absent_in_tree(&folder);
+    let revealed = shell(&home, true, "cd parados-demo; parados parameter get /shop/dev/payments/api-key --reveal");
+    assert!(canary.is_in(&revealed.stdout), "the search finds what is there");
 }
 
 #[test]
