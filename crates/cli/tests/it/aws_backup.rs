@@ -373,3 +373,44 @@ fn several_targets_are_backed_up_in_order_or_at_once() {
     let chain = "manifests/jenkins/other/999999999999/eu-west-1/0000000001.manifest";
     assert!(account.objects(BUCKET).contains_key(chain));
 }
+
+#[test]
+fn backups_at_once_succeed_or_say_that_they_lost_and_the_chain_stays_whole() {
+    let account = Account::filled(12);
+    let commands = [(); 4].map(|()| {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("parados"));
+        command.env_clear().envs(account.moto.env()).env("HOME", account.home.path()).args(BACKUP.split(' '));
+        command.args(["--recipient", "none", "--repository", &format!("s3://{BUCKET}")]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    });
+    // One signing key and one repository, so that what they contend for is the chain.
+    account.back_up("--recipient none", 0);
+    let children = commands.map(|mut command| command.spawn().unwrap());
+    let (mut sequences, mut keys) = (vec![1], Vec::new());
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        account.keeps_secrets(&output.stdout);
+        account.keeps_secrets(&output.stderr);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        match output.status.code() {
+            Some(0) => {
+                sequences.push(report["sequence"].as_u64().unwrap());
+                keys.push(report["key"].as_str().unwrap().to_owned());
+            }
+            Some(1) => assert!(
+                report["error"].as_str().unwrap().contains("is already in") && report["hints"][0] != "",
+                "{report}"
+            ),
+            _ => panic!("{report}"),
+        }
+    }
+    sequences.sort_unstable();
+    assert!(sequences.len() > 1 && sequences.iter().zip(1..).all(|(got, wanted)| *got == wanted), "{sequences:?}");
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), sequences.len() - 1, "no two wrote the same object");
+    let listed = account.run(&format!("snapshots --store aws --repository s3://{BUCKET} --output json"), 0).json();
+    assert_eq!((listed["snapshots"].as_array().unwrap().len(), &listed["damaged"]), (sequences.len(), &json!([])));
+    check_signature(&account, u32::try_from(sequences.len()).unwrap());
+}
