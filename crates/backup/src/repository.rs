@@ -14,7 +14,7 @@ mod s3;
 mod upload;
 mod url;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -30,6 +30,7 @@ pub use self::layout::data_key;
 pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};
 pub use self::upload::{PART_BYTES, Upload};
 pub use self::url::{Bucket, RepositoryUrl};
+use crate::document::Digest;
 use crate::fingerprint::FingerprintKeyId;
 
 /// The format that this Parados writes, and the newest that it reads.
@@ -44,6 +45,8 @@ pub struct Repository {
     id: String,
     /// Keys of data objects that this process was given and may be writing.
     given: Mutex<BTreeSet<String>>,
+    /// Digests of the heads that this process wrote, or read and found rightly signed, by key.
+    heads: Mutex<BTreeMap<String, Digest>>,
     part_bytes: usize,
 }
 
@@ -109,7 +112,7 @@ impl Repository {
         if marker.id.len() != 32 || !marker.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(damaged("its id is not 32 characters of hexadecimal"));
         }
-        Ok(Self { objects, id: marker.id, given: Mutex::default(), part_bytes: PART_BYTES })
+        Ok(Self { objects, id: marker.id, given: Mutex::default(), heads: Mutex::default(), part_bytes: PART_BYTES })
     }
 
     /// The repository's id: 32 characters of hexadecimal, the salt of its fingerprint keys.

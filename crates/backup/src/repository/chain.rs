@@ -4,6 +4,7 @@
 //! sees that the place is taken, links itself to what took it, and tries the next.
 
 use std::io::{self, Write as _};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -21,6 +22,8 @@ use crate::target::Target;
 
 /// How many places a commit tries for.
 const MAX_ATTEMPTS: u32 = 16;
+/// How often a commit reads a manifest that reads differently each time.
+const MAX_READINGS: u32 = 4;
 /// What a listing reads of each manifest at first; longer summaries are read on.
 const SUMMARY_BYTES: u64 = 32 * 1024;
 /// How many manifests a listing reads at once.
@@ -99,7 +102,11 @@ impl Repository {
     /// [`RepositoryError::Manifest`] when it is damaged or of a newer format, and those of the place.
     pub async fn head(&self, target: &Target) -> Result<Option<ReadManifest>, RepositoryError> {
         match self.newest(target).await? {
-            Some((_, key)) => self.read_manifest(key.as_ref()).await.map(Some),
+            Some((_, key)) => {
+                let head = self.read_manifest(key.as_ref()).await?;
+                self.know_head(&head.key, head.digest);
+                Ok(Some(head))
+            }
             None => Ok(None),
         }
     }
@@ -197,6 +204,7 @@ impl Repository {
         let manifest = draft.place(sequence, previous, key).map_err(unusable)?;
         let path = layout::manifest(target, sequence);
         self.objects.create(&path, PutPayload::from_iter(manifest.chunks)).await?;
+        self.know_head(path.as_ref(), manifest.digest);
         Ok(Committed { key: path.into(), summary: manifest.summary, digest: manifest.digest, damaged_previous })
     }
 
@@ -210,10 +218,37 @@ impl Repository {
         .await
     }
 
-    /// What the next manifest says of this one: its digest and id. Reads it piece by piece, for it may be large and the next
-    /// one is in memory. A damaged one is linked to by its digest alone, so that yesterday's damage does not stop today's
-    /// backup and cannot be hidden either; one of a newer format is not linked to.
+    fn know_head(&self, key: &str, digest: Digest) {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), digest);
+    }
+
+    /// What the next manifest says of this one: its digest and id. A damaged one is linked to by its digest alone, so that
+    /// yesterday's damage does not stop today's backup and cannot be hidden either; one of a newer format is not linked to.
+    ///
+    /// A digest is signed for ever, so it is not taken from one reading, in which a byte may have gone wrong on its way: it is
+    /// that of a head that was written here or read and found rightly signed, or of two readings.
     async fn link_to(&self, path: &Path) -> Result<(Previous, Option<ManifestError>), RepositoryError> {
+        let mut seen = self.heads.lock().unwrap_or_else(PoisonError::into_inner).get(path.as_ref()).copied();
+        for _ in 0..MAX_READINGS {
+            let (digest, summary) = self.measure(path).await?;
+            if seen == Some(digest) {
+                return match summary {
+                    Ok(summary) => Ok((Previous { id: Some(summary.id), digest }, None)),
+                    Err(source @ ManifestError::NewerFormat { .. }) => Err(self.unusable(path, source)),
+                    Err(damage) => Ok((Previous { id: None, digest }, Some(damage))),
+                };
+            }
+            seen = Some(digest);
+        }
+        Err(RepositoryError::Damaged {
+            key: path.to_string(),
+            repository: self.location().into(),
+            reason: "it reads differently each time".into(),
+        })
+    }
+
+    /// The digest and the summary of a manifest, which is read piece by piece: it may be large, and the next one is in memory.
+    async fn measure(&self, path: &Path) -> Result<(Digest, Result<ManifestSummary, ManifestError>), RepositoryError> {
         let mut measured = Measured::new(io::sink());
         let mut beginning = Beginning::default();
         let mut stream = self.objects.stream(path).await?;
@@ -222,11 +257,7 @@ impl Repository {
             beginning.take(&chunk);
         }
         let (_, _, digest) = measured.finish();
-        match beginning.parse(path) {
-            Ok(summary) => Ok((Previous { id: Some(summary.id), digest }, None)),
-            Err(source @ ManifestError::NewerFormat { .. }) => Err(self.unusable(path, source)),
-            Err(damage) => Ok((Previous { id: None, digest }, Some(damage))),
-        }
+        Ok((digest, beginning.parse(path)))
     }
 
     async fn read_summary(&self, meta: &ObjectMeta) -> Result<Result<ManifestSummary, ManifestError>, RepositoryError> {

@@ -1,5 +1,5 @@
 //! An object store in which something happens at a chosen call: the process is killed before it, in its middle or after it,
-//! or the call fails.
+//! or the call fails, or it answers wrongly.
 
 use std::fmt;
 use std::fs;
@@ -13,8 +13,8 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 
 /// What happens.
@@ -32,15 +32,18 @@ pub(crate) enum Effect {
     FailAfter,
     /// It is not allowed.
     Denied,
+    /// What is read ends in its middle, and nothing says so.
+    Cut,
+    /// A bit of what is read is wrong.
+    Flip,
 }
 
 impl FromStr for Effect {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let all =
-            [Self::KillBefore, Self::KillMiddle, Self::KillAfter, Self::FailBefore, Self::FailAfter, Self::Denied];
-        all.into_iter().find(|effect| format!("{effect:?}") == text).ok_or_else(|| text.to_owned())
+        let kills = [Self::KillBefore, Self::KillMiddle, Self::KillAfter];
+        kills.into_iter().find(|effect| format!("{effect:?}") == text).ok_or_else(|| text.to_owned())
     }
 }
 
@@ -110,6 +113,7 @@ impl Plan {
                 Err(self.error(path))
             }
             Some(Effect::FailBefore | Effect::Denied) => Err(self.error(path)),
+            Some(Effect::Cut | Effect::Flip) => go.await,
         }
     }
 }
@@ -158,7 +162,24 @@ impl ObjectStore for Interrupted {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.plan.around("get", location.as_ref(), self.inner.get_opts(location, options), no_middle()).await
+        let is_head = options.head;
+        let read = self.inner.get_opts(location, options);
+        let read = self.plan.around("get", location.as_ref(), read, no_middle()).await?;
+        let is_wrong = self.plan.calls().len().checked_sub(1) == Some(self.plan.nth) && !is_head;
+        match self.plan.effect {
+            Effect::Cut | Effect::Flip if is_wrong => {
+                let (meta, range, attributes) = (read.meta.clone(), read.range.clone(), read.attributes.clone());
+                let mut bytes = read.bytes().await?.to_vec();
+                let middle = bytes.len() / 2;
+                match self.plan.effect {
+                    Effect::Cut => bytes.truncate(middle),
+                    _ => bytes[middle] ^= 1,
+                }
+                let payload = GetResultPayload::Stream(futures::stream::once(async { Ok(bytes.into()) }).boxed());
+                Ok(GetResult { payload, meta, range, attributes, extensions: Default::default() })
+            }
+            _ => Ok(read),
+        }
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -167,7 +188,7 @@ impl ObjectStore for Interrupted {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         match self.plan.hit("list") {
-            None => self.inner.list(prefix),
+            None | Some(Effect::Cut | Effect::Flip) => self.inner.list(prefix),
             Some(Effect::FailBefore | Effect::FailAfter | Effect::Denied) => {
                 let error = self.plan.error("");
                 futures::stream::once(async { Err(error) }).boxed()
@@ -215,7 +236,7 @@ impl MultipartUpload for InterruptedUpload {
         let (plan, part) = (Arc::clone(&self.plan), self.inner.put_part(sent));
         Box::pin(async move {
             match hit {
-                None => part.await,
+                None | Some(Effect::Cut | Effect::Flip) => part.await,
                 Some(Effect::KillBefore) => std::process::abort(),
                 Some(Effect::KillMiddle | Effect::KillAfter) => {
                     part.await?;

@@ -20,3 +20,4 @@ mod shop;
 mod snapshots;
 mod stock_tools;
 mod stock_tools_manifest;
+mod wrong_answers;
