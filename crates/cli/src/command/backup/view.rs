@@ -20,6 +20,8 @@ pub(crate) enum BackupView {
     One(Box<BackupReport>),
     /// Of several.
     Several {
+        /// The worst of theirs.
+        verdict: Verdict,
         /// One for each that was begun, in order.
         targets: Vec<BackupReport>,
     },
@@ -30,7 +32,10 @@ impl BackupView {
     pub(crate) fn of(reports: Vec<BackupReport>) -> Self {
         match <[BackupReport; 1]>::try_from(reports) {
             Ok([one]) => Self::One(Box::new(one)),
-            Err(targets) => Self::Several { targets },
+            Err(targets) => {
+                let verdict = targets.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Failed);
+                Self::Several { verdict, targets }
+            }
         }
     }
 
@@ -38,7 +43,7 @@ impl BackupView {
     pub(crate) fn reports(&self) -> &[BackupReport] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
-            Self::Several { targets } => targets,
+            Self::Several { targets, .. } => targets,
         }
     }
 }
