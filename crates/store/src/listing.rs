@@ -11,7 +11,7 @@ use crate::row::{self, EXTRA, labels_column, metadata_columns, tags_column};
 use crate::seal::Seal;
 use crate::span::Span;
 
-/// The rows that are looked at together when not all of them will match.
+/// The rows that are looked at together once it has shown that not all of them match.
 const FILTERED_ROWS: usize = 200;
 
 /// `?1` and `?2` are the span, `?3` what names contain, `?4` how many.
@@ -53,12 +53,7 @@ pub(crate) async fn describe(
     const OPERATION: Operation = Operation::DescribeParameters;
     check_describe(request)?;
     let last = decode_token(OPERATION, "", request.next_token.as_deref(), name_of)?;
-    let listing = Listing {
-        sql: DESCRIBE,
-        labels: None,
-        span: Span::of(&request.filters).behind(last.as_ref()),
-        is_filtered: !request.filters.is_empty(),
-    };
+    let listing = Listing { sql: DESCRIBE, labels: None, span: Span::of(&request.filters).behind(last.as_ref()) };
     let accept = |row: &SqliteRow| {
         let mut metadata = row::metadata(row)?;
         let annotations = row::annotations(row, EXTRA)?;
@@ -85,7 +80,6 @@ pub(crate) async fn by_path(
         sql: if labels.is_some() { BY_PATH_AND_LABEL } else { BY_PATH },
         labels: labels.map(|labels| serde_json::to_string(labels).expect("texts are JSON")),
         span: Span::under(&request.path).behind(last.as_ref()),
-        is_filtered: !request.recursive || !request.filters.is_empty(),
     };
     let accept = |row: &SqliteRow| {
         let metadata = row::metadata(row)?;
@@ -109,7 +103,6 @@ struct Listing {
     sql: &'static str,
     labels: Option<String>,
     span: Span,
-    is_filtered: bool,
 }
 
 /// What is on a page.
@@ -126,7 +119,7 @@ impl Listing {
         want: usize,
         accept: impl Fn(&SqliteRow) -> Result<Option<ParameterMetadata>, Failure>,
     ) -> Result<Found, Failure> {
-        let at_once = if self.is_filtered { FILTERED_ROWS } else { want + 1 };
+        let mut at_once = want + 1;
         let mut rows = Vec::with_capacity(want);
         loop {
             let batch = self.fetch(readers, at_once).await?;
@@ -144,6 +137,7 @@ impl Listing {
                 return Ok(Found { rows, is_last: true });
             }
             self.span = self.span.behind(last.as_ref());
+            at_once = FILTERED_ROWS;
         }
     }
 
