@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, Parser};
 
 use crate::command::Command;
@@ -57,7 +57,7 @@ impl GlobalArgs {
 pub(crate) fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(without_value(error)),
     };
     logging::start(cli.global.log, cli.global.output);
     match run(cli.command, &cli.global) {
@@ -78,8 +78,16 @@ fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
     command::run(command, global)
 }
 
+/// What clap has to say, without the value that it would repeat: that may be a private key, or a URL with a password.
+fn without_value(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::ValueValidation {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    error
+}
+
 /// Prints what clap has to say: help and version, or why the command line cannot be.
-fn refuse(error: &clap::Error) -> u8 {
+fn refuse(error: clap::Error) -> u8 {
     let wants_json = || {
         let arguments: Vec<_> = std::env::args_os().skip(1).collect();
         arguments.iter().any(|one| one == "--output=json")
@@ -111,5 +119,46 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         definition().debug_assert();
+    }
+
+    /// What README says to type: the `parados` command lines of its blocks for a shell.
+    fn readme_s_commands() -> Vec<String> {
+        let readme = include_str!("../../../README.md").replace("\\\n", " ");
+        let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        blocks
+            .flat_map(str::lines)
+            .filter_map(|line| line.split(" #").next())
+            .filter_map(|line| line.rsplit('|').next())
+            .map(|line| line.trim().to_owned())
+            .filter(|line| line.starts_with("parados "))
+            .collect()
+    }
+
+    #[test]
+    fn readme_s_command_lines_are_ones() {
+        let commands = readme_s_commands();
+        assert!(commands.len() >= 8, "{commands:?}");
+        for command in commands {
+            if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
+                panic!("{command}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_refused_is_not_repeated() {
+        const CANARY: &str = "HUNTER2CANARY";
+        for (flag, value) in [
+            ("--recipient", "AGE-SECRET-KEY-1HUNTER2CANARY"),
+            ("--recipient", "HUNTER2CANARY"),
+            ("--store", "postgres://me:HUNTER2CANARY@host/db"),
+            ("--store", "mysql://me:HUNTER2CANARY@host/db"),
+            ("--repository", "s3://KEY:HUNTER2CANARY@b"),
+            ("--repository", "https://KEY:HUNTER2CANARY@b/x"),
+        ] {
+            let error = Cli::try_parse_from(["parados", "backup", flag, value]).unwrap_err();
+            let text = without_value(error).to_string();
+            assert!(text.contains(flag) && !text.contains(CANARY), "{text}");
+        }
     }
 }

@@ -37,7 +37,7 @@ impl RepositoryUrl {
     /// # Errors
     /// [`RepositoryError::InvalidUrl`] names the rule that it breaks.
     pub fn parse(text: &str) -> Result<Self, RepositoryError> {
-        let invalid = |rule: &str| RepositoryError::InvalidUrl { url: text.into(), rule: rule.into() };
+        let invalid = |rule: &str| RepositoryError::InvalidUrl { url: without_credentials(text), rule: rule.into() };
         let Some((scheme, rest)) = text.split_once("://") else {
             return match text {
                 "" => Err(invalid("it is empty")),
@@ -65,6 +65,14 @@ impl RepositoryUrl {
             Self::Folder(path) => Some(path),
             _ => None,
         }
+    }
+}
+
+/// A URL as errors repeat it: what stands before an `@` may be a password.
+fn without_credentials(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
+        _ => text.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use parados_backup::repository::RepositoryUrl;
-use parados_backup::seal::Recipient;
+use parados_backup::seal::{Recipient, RecipientError};
 use parados_parameter::{Glob, ParameterType, Selector, Tag, Tier};
 
 use super::value::{Account, Name, Region, RoleArn, StoreChoice};
@@ -155,12 +155,18 @@ pub(crate) enum RecipientFlag {
 }
 
 impl std::str::FromStr for RecipientFlag {
-    type Err = <Recipient as std::str::FromStr>::Err;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "none" => Ok(Self::None),
-            key => key.parse().map(Self::Key),
+            key => key.parse().map(Self::Key).map_err(|error| match error {
+                // What it is instead may be a secret.
+                RecipientError::UnknownKind { .. } => {
+                    "a recipient begins with age1, ssh-ed25519, ssh-rsa or arn:aws:kms:, or is none".to_owned()
+                }
+                other => other.to_string(),
+            }),
         }
     }
 }

@@ -23,3 +23,12 @@ fn a_whole_file_is_read() {
     assert_eq!(prod.targets.as_ref().unwrap().value.len(), 2);
     assert_eq!(config.folder(), path.parent().unwrap());
 }
+
+#[test]
+fn readme_s_configuration_is_one() {
+    let readme = include_str!("../../../../README.md");
+    let blocks: Vec<_> = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 1);
+    let file = parse(blocks[0], "README.md").unwrap();
+    assert_eq!(file.environments.value.len(), 2);
+}

@@ -68,6 +68,7 @@ impl FromStr for StoreChoice {
                 // The URL may hold a password, so it is not repeated.
                 Err(Invalid::new("store", "postgres://…", "PostgreSQL is not in this release; use aws or embedded"))
             }
+            _ if text.contains("://") => Err(Invalid::new("store", "a URL", "it is aws, embedded, or embedded:DIR")),
             _ => match text.strip_prefix("embedded:") {
                 Some(folder) if !folder.is_empty() => Ok(Self::Embedded(Some(folder.into()))),
                 _ => Err(Invalid::new("store", text, "it is aws, embedded, or embedded:DIR")),
