@@ -24,7 +24,7 @@ use parados_backup::verdict::Verdict;
 use parados_parameter::ParameterMetadata;
 use rstest::rstest;
 
-use crate::shop::{Contents, contents, open, request};
+use crate::shop::{Contents, contents, open, request, signing_key};
 
 /// The folder of format version 1.
 fn v1() -> PathBuf {
@@ -118,13 +118,16 @@ async fn read(folder: &Path, repository: &str, identities: &Identities, sealed: 
         assert_eq!(summary.document.content_size, content.len() as u64);
         assert_eq!(summary.document.content_digest, Digest::of(&content));
 
-        let [(_, key)] = repository.read_keys(&summary.fingerprint_key).await.unwrap().try_into().unwrap();
-        let mut opened = Vec::new();
-        match sealed {
-            true => drop(std::io::copy(&mut identities.open(&*key).unwrap(), &mut opened).unwrap()),
-            false => opened.extend(&key),
-        }
-        let key = FingerprintKey::from_stored(&opened).unwrap();
+        let key = match sealed {
+            true => {
+                let [(_, key)] = repository.read_keys(&summary.fingerprint_key).await.unwrap().try_into().unwrap();
+                let mut opened = Vec::new();
+                std::io::copy(&mut identities.open(&*key).unwrap(), &mut opened).unwrap();
+                FingerprintKey::from_stored(&opened).unwrap()
+            }
+            false => signing_key().fingerprint_key(repository.id()),
+        };
+        assert_eq!(*key.id(), summary.fingerprint_key);
         records.sort_by(|a, b| a.name.cmp(&b.name));
         assert_eq!(records.len(), manifest.manifest.parameters.len());
         for (record, entry) in records.iter().zip(&manifest.manifest.parameters) {
