@@ -105,7 +105,7 @@ async fn back_up(config: &Config, environment: &str, progress: &Progress) -> Res
     let flags = EnvironmentFlags { environment: Some(environment.parse()?), ..EnvironmentFlags::default() };
     let settings = Settings::resolve(
         Some(config),
-        &Directories::of_user()?,
+        &Directories::of_user(),
         &StoreFlags::default(),
         &flags,
         &SelectorFlags::default(),

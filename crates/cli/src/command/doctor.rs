@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     }
     let settings = Settings::resolve(
         config.as_ref(),
-        &Directories::of_user()?,
+        &Directories::of_user(),
         &args.store,
         &environment,
         &SelectorFlags::default(),

@@ -56,14 +56,15 @@ pub(crate) struct InitItem {
 
 /// Makes what is missing.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
-    let directories = Directories::of_user()?;
+    let directories = Directories::of_user();
     let store = match &args.store {
-        StoreChoice::Embedded(folder) => folder.clone().unwrap_or_else(|| directories.store()),
+        StoreChoice::Embedded(folder) => folder.clone().map_or_else(|| directories.store(), Ok)?,
         StoreChoice::Aws => {
             return Err(Failure::usage("Parameter Store of AWS is there already; init makes an embedded store")
                 .hint("leave --store out, or write --store embedded:DIR"));
         }
     };
+    let keys = directories.keys()?;
     let report = runtime::run(init(args, &directories, store))?;
     let output = global.stdout();
     output.result(&report, || {
@@ -76,19 +77,19 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             "{}\n{}\nKeep a copy of the folder {} elsewhere: without the identity no snapshot can be opened.\n",
             output.table(&["WHAT", "", "WHERE"], rows),
             output.facts(facts),
-            directories.keys().display(),
+            keys.display(),
         )
     })
 }
 
 async fn init(args: &Args, directories: &Directories, store: PathBuf) -> Result<InitReport> {
     let now = SystemClock.now();
-    keys::private_folder(directories.data())?;
-    keys::private_folder(&directories.keys())?;
+    keys::private_folder(directories.data()?)?;
+    keys::private_folder(&directories.keys()?)?;
     let mut items = vec![init_store(args, store).await?];
-    let identity = directories.identity();
+    let identity = directories.identity()?;
     items.push(make("identity", &identity, |path| keys::make_identity(path, now))?);
-    let signing_key = directories.signing_key();
+    let signing_key = directories.signing_key()?;
     items.push(make("signing key", &signing_key, |path| keys::make_signing_key(path).map(drop))?);
     items.push(init_repository(args, directories, now).await?);
     let recipients = keys::recipients(&RecipientSettings::IdentityFile(identity))?;
@@ -116,7 +117,7 @@ async fn init_store(args: &Args, directory: PathBuf) -> Result<InitItem> {
 }
 
 async fn init_repository(args: &Args, directories: &Directories, now: Timestamp) -> Result<InitItem> {
-    let url = args.repository.clone().unwrap_or_else(|| RepositoryUrl::Folder(directories.repository()));
+    let url = args.repository.clone().map_or_else(|| directories.repository().map(RepositoryUrl::Folder), Ok)?;
     let session = match repository::needs_session(&url) {
         true => Some(wiring::connect(&TargetSettings::default()).await?),
         false => None,

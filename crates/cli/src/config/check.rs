@@ -86,7 +86,7 @@ fn check_targets(targets: Option<&Spanned<Vec<TargetSection>>>, store: Option<&S
     if matches!(store, Some(StoreChoice::Embedded(_))) {
         return refuse(*referenced, "an embedded store has no targets", "take `targets` out, or write `store: aws`");
     }
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut places) = (BTreeSet::new(), BTreeSet::new());
     for target in targets {
         if let (Some(account), Some(role)) = (&target.account, &target.role_arn)
             && account.0.as_str() != role.0.account()
@@ -95,6 +95,17 @@ fn check_targets(targets: Option<&Spanned<Vec<TargetSection>>>, store: Option<&S
                 *referenced,
                 format!("the role {} is not in the account {}", role.0, account.0),
                 "name a role of that account, or correct the account",
+            );
+        }
+        let account = target.account.as_ref().map(|account| account.0.as_str());
+        let account = account.or_else(|| target.role_arn.as_ref().map(|role| role.0.account()));
+        if let (Some(account), Some(region)) = (account, &target.region)
+            && !places.insert((account, &region.0))
+        {
+            return refuse(
+                *referenced,
+                format!("two targets are the account {account} in {}", region.0),
+                "take one of the two out: each account and Region has one chain of snapshots",
             );
         }
         let label = |name: &super::value::Name| name.as_str().to_owned();

@@ -154,10 +154,10 @@ impl Settings {
             .or_else(|| sources.section.and_then(|section| section.selector.as_ref()).map(selection::of_section))
             .unwrap_or_else(|| Selector::environment(&name));
         let store_settings = resolve_store(&sources, store, environment, directories, base)?;
-        let repository_place = match environment.repository.clone().or_else(|| sources.repository()) {
+        let repository_place = match environment.repository.clone().or_else(|| sources.repository(directories, base)) {
             Some(url) => RepositoryPlace::At(url),
             None => match store_settings {
-                StoreSettings::Embedded(_) => RepositoryPlace::Folder(directories.repository()),
+                StoreSettings::Embedded(_) => RepositoryPlace::Folder(directories.repository()?),
                 StoreSettings::Aws(_) => {
                     RepositoryPlace::BucketNamedBy(format!("/{project}/{name}/backup/s3-bucket-name"))
                 }
@@ -169,7 +169,7 @@ impl Settings {
         };
         let signing_key = match snapshot.signing_key.clone().or_else(|| sources.signing_key(directories, base)) {
             Some(path) => SigningKeySettings { path, made_when_missing: false },
-            None => SigningKeySettings { path: directories.signing_key(), made_when_missing: true },
+            None => SigningKeySettings { path: directories.signing_key()?, made_when_missing: true },
         };
         Ok(Self {
             recipients: resolve_recipients(&sources, snapshot, &store_settings, directories)?,
@@ -229,9 +229,10 @@ impl RepositoryPlace {
                 .or_else(|| sources.repository_region()),
             s3_kms_key: None,
         };
-        match environment.repository.clone().or_else(|| sources.repository()) {
+        let base = config.map_or(Path::new(""), Config::folder);
+        match environment.repository.clone().or_else(|| sources.repository(directories, base)) {
             Some(url) => Ok((Self::At(url), settings)),
-            None => Ok((Self::Folder(directories.repository()), settings)),
+            None => Ok((Self::Folder(directories.repository()?), settings)),
         }
     }
 }
@@ -284,7 +285,7 @@ fn resolve_recipients(
     let in_file = sources.pick(|top| top.recipients.as_ref(), |section| section.recipients.as_ref());
     Ok(match (in_file, store) {
         (Some(keys), _) => RecipientSettings::Keys(keys.iter().map(|key| key.0.clone()).collect()),
-        (None, StoreSettings::Embedded(_)) => RecipientSettings::IdentityFile(directories.identity()),
+        (None, StoreSettings::Embedded(_)) => RecipientSettings::IdentityFile(directories.identity()?),
         (None, StoreSettings::Aws(_)) => RecipientSettings::Keys(Vec::new()),
     })
 }

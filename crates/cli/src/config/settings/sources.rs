@@ -64,8 +64,11 @@ impl<'a> Sources<'a> {
     }
 
     /// Where snapshots are.
-    pub(super) fn repository(&self) -> Option<RepositoryUrl> {
-        self.pick(|top| top.repository.as_ref(), |section| section.repository.as_ref()).map(|url| url.0.clone())
+    pub(super) fn repository(&self, directories: &Directories, base: &Path) -> Option<RepositoryUrl> {
+        self.pick(|top| top.repository.as_ref(), |section| section.repository.as_ref()).map(|url| match &url.0 {
+            RepositoryUrl::Folder(path) => RepositoryUrl::Folder(directories.expand(&path.to_string_lossy(), base)),
+            other => other.clone(),
+        })
     }
 
     /// The Region of the bucket.
@@ -78,7 +81,7 @@ impl<'a> Sources<'a> {
     pub(super) fn identities(&self, directories: &Directories, base: &Path) -> Vec<PathBuf> {
         match self.pick(|top| top.identities.as_ref(), |section| section.identities.as_ref()) {
             Some(files) => files.iter().map(|file| directories.expand(file, base)).collect(),
-            None => Some(directories.identity()).filter(|path| path.exists()).into_iter().collect(),
+            None => directories.identity().ok().filter(|path| path.exists()).into_iter().collect(),
         }
     }
 

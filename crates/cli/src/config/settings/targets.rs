@@ -26,7 +26,7 @@ pub(super) fn resolve_store(
     match flags.store.as_ref() {
         Some(StoreChoice::Embedded(Some(folder))) => Ok(StoreSettings::Embedded(folder.clone())),
         choice => match choice.or(in_file).unwrap_or(&default) {
-            StoreChoice::Embedded(None) => Ok(StoreSettings::Embedded(directories.store())),
+            StoreChoice::Embedded(None) => Ok(StoreSettings::Embedded(directories.store()?)),
             StoreChoice::Embedded(Some(folder)) => {
                 Ok(StoreSettings::Embedded(directories.expand(&folder.to_string_lossy(), base)))
             }
@@ -40,12 +40,6 @@ fn resolve_targets(
     flags: &StoreFlags,
     environment: &EnvironmentFlags,
 ) -> Result<Vec<TargetSettings>, ConfigError> {
-    if flags.names_a_target() {
-        return Ok(vec![TargetSettings {
-            account: environment.account.as_ref().map(ToString::to_string),
-            ..TargetSettings::of_flags(flags)
-        }]);
-    }
     let in_file = sources.pick(|top| top.targets.as_ref(), |section| section.targets.as_ref());
     let mut targets: Vec<_> = match in_file {
         Some(targets) => targets.value.iter().map(TargetSettings::of_section).collect(),
@@ -63,6 +57,19 @@ fn resolve_targets(
         }
         targets.retain(|target| environment.targets.iter().any(|name| target.name.as_deref() == Some(name.as_str())));
     }
+    if flags.names_a_target() {
+        match targets.as_mut_slice() {
+            [one] => one.override_with(flags),
+            // Without an environment there is no --target: what the command line says is all that there is of the place.
+            _ if sources.environment.is_empty() => targets = vec![TargetSettings::of_flags(flags)],
+            several => {
+                let message =
+                    format!("--region, --profile and --role-arn mean one target, and there are {}", several.len());
+                let known: Vec<_> = several.iter().filter_map(|target| target.name.clone()).collect();
+                return Err(ConfigError::new(message, which_target(&known)));
+            }
+        }
+    }
     if let Some(account) = &environment.account {
         for target in &mut targets {
             target.account = Some(account.to_string());
@@ -71,7 +78,25 @@ fn resolve_targets(
     Ok(targets)
 }
 
+/// How one of several targets is chosen.
+fn which_target(known: &[String]) -> String {
+    match known {
+        [] => "give the targets names in the file, and choose one with --target NAME".to_owned(),
+        known => format!("choose one with --target: {}", known.join(", ")),
+    }
+}
+
 impl TargetSettings {
+    /// Puts what the command line says in place of what the file says. A role is replaced with its external id.
+    fn override_with(&mut self, flags: &StoreFlags) {
+        let said = Self::of_flags(flags);
+        self.region = said.region.or_else(|| self.region.take());
+        self.profile = said.profile.or_else(|| self.profile.take());
+        if said.role_arn.is_some() {
+            (self.role_arn, self.external_id) = (said.role_arn, said.external_id);
+        }
+    }
+
     /// What the command line says.
     pub(crate) fn of_flags(flags: &StoreFlags) -> Self {
         Self {

@@ -92,7 +92,10 @@ fn an_environment_overrides_the_top() {
 #[test]
 fn a_flag_says_it_for_once() {
     let config = whole();
-    let flags = ["-e", "prod", "--name-contains", "/x/", "--region", "us-east-1", "--unlimited", "--signing-key", "k"];
+    let flags = ["-e", "prod", "--name-contains", "/x/", "--region", "us-west-2", "--unlimited", "--signing-key", "k"];
+    let error = resolve(Some(&config), &flags).unwrap_err();
+    assert_eq!(error.hints, ["choose one with --target: main, spare"]);
+    let flags: Vec<_> = flags.into_iter().chain(["--target", "main"]).collect();
     let settings = resolve(Some(&config), &flags).unwrap();
     assert_eq!(settings.selector.name_contains, ["/x/"]);
     assert!(settings.selector.exclude.is_empty(), "the file's selector does not count");
@@ -100,6 +103,8 @@ fn a_flag_says_it_for_once() {
     assert_eq!(settings.signing_key, SigningKeySettings { path: "k".into(), made_when_missing: false });
     let StoreSettings::Aws(targets) = settings.store else { panic!("prod is in AWS") };
     assert_eq!(targets.len(), 1, "the flags name one place");
+    assert_eq!(targets[0].region.as_deref(), Some("us-west-2"));
+    assert_eq!(targets[0].role_arn.as_deref(), Some("arn:aws:iam::012345678901:role/backup"), "its role stays");
 }
 
 #[test]
@@ -117,4 +122,29 @@ fn what_the_file_does_not_have_is_refused() {
     );
     let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
     resolve(None, &["-e", "dev", "--recipient", key, "--recipient", "none"]).unwrap_err();
+}
+
+#[test]
+fn a_folder_of_the_file_is_relative_to_it() {
+    let text = "version: 1\nproject: a\nrepository: backups\nenvironments: {dev: {}, prod: {repository: ~/backups}}\n";
+    let config = Config { path: "/etc/parados/parados.yaml".into(), file: crate::config::parse(text, "a").unwrap() };
+    let place = |environment| resolve(Some(&config), &["-e", environment]).unwrap().repository_place;
+    let at = |path: &str| RepositoryPlace::At(RepositoryUrl::Folder(path.into()));
+    assert_eq!(place("dev"), at("/etc/parados/backups"));
+    assert_eq!(place("prod"), at("/users/a/backups"));
+    let flags = Flags::try_parse_from(["parados"]).unwrap();
+    let top = RepositoryPlace::resolve(Some(&config), &directories(), &flags.store, &flags.environment).unwrap().0;
+    assert_eq!(top, at("/etc/parados/backups"));
+}
+
+#[test]
+fn flags_that_say_everything_need_no_home() {
+    let nowhere = Directories::nowhere();
+    let resolve = |flags: &[&str]| {
+        let flags = Flags::try_parse_from(["parados"].iter().chain(flags)).unwrap();
+        Settings::resolve(None, &nowhere, &flags.store, &flags.environment, &flags.selector, &flags.snapshot)
+    };
+    resolve(&["-e", "dev", "--store", "aws", "--signing-key", "k"]).unwrap();
+    let error = resolve(&["-e", "dev", "--store", "aws"]).unwrap_err();
+    assert!(error.message.contains("neither XDG_DATA_HOME nor HOME"), "{error}");
 }
