@@ -58,6 +58,34 @@ pub struct BackupReport {
     pub hints: Vec<String>,
 }
 
+impl BackupReport {
+    /// The report of a backup that has done nothing yet, and so, as it stands, failed.
+    pub fn failed(target: Target, repository: String, started_at: Timestamp) -> Self {
+        Self {
+            verdict: Verdict::Failed,
+            target,
+            snapshot: None,
+            sequence: None,
+            key: None,
+            repository,
+            parameter_count: 0,
+            version_count: 0,
+            reused: 0,
+            missing: Vec::new(),
+            calls: 0,
+            calls_by_operation: BTreeMap::new(),
+            throttles: 0,
+            content_bytes: 0,
+            bytes: 0,
+            started_at,
+            seconds: 0.0,
+            dry_run: false,
+            error: None,
+            hints: Vec::new(),
+        }
+    }
+}
+
 /// Something that matched and is not in the snapshot, or not whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Missing {

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::config::ConfigError;
 use crate::exit_code;
-use crate::output::OutputFormat;
+use crate::output::{OutputFormat, printable};
 
 /// The outcome of a command that may fail.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -169,9 +169,9 @@ impl Failure {
                 line => _ = write!(text, "{}:{line}:{}: ", place.file, place.column),
             }
         }
-        _ = writeln!(text, "{}", self.message);
+        _ = writeln!(text, "{}", printable(&self.message));
         for step in &self.hints {
-            _ = writeln!(text, "{hint}hint:{hint:#} {step}");
+            _ = writeln!(text, "{hint}hint:{hint:#} {}", printable(step));
         }
         text
     }

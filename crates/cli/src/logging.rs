@@ -19,11 +19,11 @@ pub(crate) enum LogLevel {
     /// And what is odd.
     #[default]
     Warn,
-    /// And what is done.
+    /// And what matters of what is done.
     Info,
-    /// And each call.
+    /// And each event of a backup.
     Debug,
-    /// And everything.
+    /// The same.
     Trace,
 }
 

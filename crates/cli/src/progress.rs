@@ -1,11 +1,17 @@
 //! How progress is shown, on standard error: a bar, or events.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use parados_backup::event::{Event, Observer};
+use parados_backup::target::Target;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::output::printable;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -45,7 +51,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        TargetProgress { json: self.mode == ProgressMode::Json, bar }
+        TargetProgress { json: self.mode == ProgressMode::Json, bar, seen: Mutex::default() }
     }
 }
 
@@ -53,19 +59,67 @@ impl Progress {
 pub(crate) struct TargetProgress {
     json: bool,
     bar: Option<ProgressBar>,
+    seen: Mutex<Seen>,
+}
+
+/// What of the events so far counts for the next ones.
+#[derive(Default)]
+struct Seen {
+    /// Known from the first event on.
+    target: Option<Target>,
+    /// Until the total is known.
+    listed: Option<u64>,
+    throttles: u64,
+}
+
+/// A line of `--progress json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct EventLine<'a> {
+    /// The target that it is about: several may be backed up at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a Target>,
+    /// What happened.
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl Seen {
+    fn take_down(&mut self, event: &Event) {
+        match event {
+            Event::Started { target, .. } => self.target = Some(target.clone()),
+            Event::Listed { matched, done } => self.listed = (!done).then_some(*matched),
+            Event::Throttled { throttles } => self.throttles = *throttles,
+            _ => {}
+        }
+    }
+
+    /// `event` with its target. Some name it themselves.
+    fn line<'a>(&'a self, event: &'a Event) -> EventLine<'a> {
+        let names_it = matches!(event, Event::Started { .. } | Event::Finished { .. });
+        EventLine { target: self.target.as_ref().filter(|_| !names_it), event }
+    }
+
+    /// What stands beside the bar.
+    fn message(&self) -> String {
+        let listed = self.listed.map(|listed| format!("{listed} listed"));
+        let throttled = (self.throttles > 0).then(|| format!("{} throttled", self.throttles));
+        listed.into_iter().chain(throttled).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Observer for TargetProgress {
     fn event(&self, event: &Event) {
         tracing::debug!(?event);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.take_down(event);
         if self.json {
-            let mut line = serde_json::to_string(event).expect("events are texts and numbers");
+            let mut line = serde_json::to_string(&seen.line(event)).expect("events are texts and numbers");
             line.push('\n');
             // Where standard error is closed nobody follows.
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
         if let Some(bar) = &self.bar {
-            show(bar, event);
+            show(bar, event, &seen);
         }
     }
 }
@@ -78,16 +132,18 @@ impl Drop for TargetProgress {
     }
 }
 
-fn show(bar: &ProgressBar, event: &Event) {
+fn show(bar: &ProgressBar, event: &Event, seen: &Seen) {
+    bar.set_message(seen.message());
     match event {
-        Event::Started { target, .. } => bar.set_prefix(target.to_string()),
-        Event::Listed { matched, done: true } => bar.set_length(*matched),
+        Event::Started { target, .. } => bar.set_prefix(printable(&target.to_string())),
         // The bar would run backwards against a growing total, so there is none until it is known.
-        Event::Listed { matched, done: false } => bar.set_message(format!("{matched} listed")),
+        Event::Listed { matched, done: true } => bar.set_length(*matched),
         Event::Read { parameters, .. } => bar.set_position(*parameters),
-        Event::Throttled { throttles, .. } => bar.set_message(format!("{throttles} throttled")),
-        Event::Missing(missing) => bar.println(format!("missing: {}: {}", missing.name, missing.reason)),
-        Event::Committed { .. } | Event::Finished { .. } => {}
+        Event::Missing(missing) => bar.println(printable(&format!("missing: {}: {}", missing.name, missing.reason))),
+        Event::Listed { done: false, .. }
+        | Event::Throttled { .. }
+        | Event::Committed { .. }
+        | Event::Finished { .. } => {}
     }
 }
 
@@ -97,4 +153,38 @@ fn style() -> ProgressStyle {
         .expect("the template is well formed")
         .with_key("rate", rate)
         .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use parados_backup::target::StoreKind;
+    use parados_backup::verdict::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn each_line_says_its_target_once_and_the_bar_says_both() {
+        let target = Target {
+            project: "shop".into(),
+            environment: "dev".into(),
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            store: StoreKind::Aws,
+        };
+        let at = "2025-10-15T12:00:45Z".parse().unwrap();
+        let mut seen = Seen::default();
+        for event in [
+            Event::Started { target: target.clone(), at, previous: None },
+            Event::Listed { matched: 50, done: false },
+            Event::Throttled { throttles: 2 },
+            Event::Finished { target, verdict: Verdict::Complete },
+        ] {
+            seen.take_down(&event);
+            let line = serde_json::to_string(&seen.line(&event)).unwrap();
+            assert_eq!(line.matches(r#""target":{"#).count(), 1, "{line}");
+        }
+        assert_eq!(seen.message(), "50 listed, 2 throttled");
+        seen.take_down(&Event::Listed { matched: 60, done: true });
+        assert_eq!(seen.message(), "2 throttled");
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     let config = global.configuration()?;
     let settings = Settings::resolve(
         config.as_ref(),
-        &Directories::of_user()?,
+        &Directories::of_user(),
         &args.store,
         &args.environment,
         &args.selector,
@@ -49,24 +49,31 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     let run = BackupRun::prepare(&settings, BackupOptions { full: args.full, dry_run: args.dry_run })?;
     let progress = Progress::new(global.progress);
     let places = run.places();
-    let reports = runtime::run(async {
-        match places.as_slice() {
-            [place] => Ok(vec![run.back_up(*place, &progress.observer()).await?]),
-            places if settings.parallel => {
-                Ok(join_all(places.iter().map(|place| one_of_several(&run, *place, &settings, &progress))).await)
-            }
-            places => Ok(in_order(&run, places, &settings, &progress).await),
-        }
+    let backup = Backup { run: &run, settings: &settings, dry_run: args.dry_run, progress: &progress };
+    let (reports, failure) = runtime::run(async {
+        Ok(match places.as_slice() {
+            [place] => match backup.begin(*place).await {
+                Ok(report) => (vec![report], None),
+                Err(failure) => (vec![backup.cannot_begin(*place, &failure)], Some(failure)),
+            },
+            places if settings.parallel => (join_all(places.iter().map(|place| backup.one(*place))).await, None),
+            places => (backup.in_order(places).await, None),
+        })
     })?;
-    let left_out = places.len() - reports.len();
-    let view = BackupView::of(reports);
     let output = global.stdout();
-    output.result(&view, || {
-        let mut text: String = view.reports().iter().map(|report| summary(output, report)).collect();
-        if left_out > 0 {
-            text.push_str(&format!("{left_out} further targets were not begun\n"));
+    if let Some(failure) = failure {
+        // Whoever reads reports finds one here too. For a person the failure says it all.
+        if output.is_json() {
+            output.result(&BackupView::of(reports, Vec::new()), String::new)?;
         }
-        text
+        return Err(failure);
+    }
+    let left_out = places[reports.len()..].iter().map(|place| view::target(*place, &settings)).collect();
+    let view = BackupView::of(reports, left_out);
+    output.result(&view, || {
+        let reports = view.reports().iter().map(|report| summary(output, report));
+        let left_out = view.not_begun().iter().map(|target| format!("not begun: {target}\n"));
+        reports.chain(left_out).collect()
     })?;
     if !output.is_json() {
         for report in view.reports() {
@@ -76,35 +83,42 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     Ok(view.reports().iter().map(|report| code(report.verdict)).min_by_key(severity).unwrap_or(exit_code::FAILED))
 }
 
-/// One after the other, up to the first that fails.
-async fn in_order(
-    run: &BackupRun<'_>,
-    places: &[Place<'_>],
-    settings: &Settings,
-    progress: &Progress,
-) -> Vec<BackupReport> {
-    let mut reports = Vec::new();
-    for place in places {
-        let report = one_of_several(run, *place, settings, progress).await;
-        let failed = report.verdict == Verdict::Failed;
-        reports.push(report);
-        if failed {
-            break;
-        }
-    }
-    reports
+/// A backup of one or several places.
+#[derive(Clone, Copy)]
+struct Backup<'a> {
+    run: &'a BackupRun<'a>,
+    settings: &'a Settings,
+    dry_run: bool,
+    progress: &'a Progress,
 }
 
-/// Of several, one that cannot begin has a report too, so that it stands beside the others.
-async fn one_of_several(
-    run: &BackupRun<'_>,
-    place: Place<'_>,
-    settings: &Settings,
-    progress: &Progress,
-) -> BackupReport {
-    match run.back_up(place, &progress.observer()).await {
-        Ok(report) => report,
-        Err(failure) => view::not_begun(place, settings, &failure),
+impl Backup<'_> {
+    async fn begin(self, place: Place<'_>) -> Result<BackupReport> {
+        self.run.back_up(place, &self.progress.observer()).await
+    }
+
+    /// Of several, one that cannot begin has a report too, so that it stands beside the others.
+    async fn one(self, place: Place<'_>) -> BackupReport {
+        match self.begin(place).await {
+            Ok(report) => report,
+            Err(failure) => self.cannot_begin(place, &failure),
+        }
+    }
+
+    fn cannot_begin(self, place: Place<'_>, failure: &Failure) -> BackupReport {
+        view::cannot_begin(place, self.settings, self.dry_run, failure)
+    }
+
+    /// One after the other, up to the first that fails.
+    async fn in_order(self, places: &[Place<'_>]) -> Vec<BackupReport> {
+        let mut reports = Vec::new();
+        for place in places {
+            reports.push(self.one(*place).await);
+            if reports.last().is_some_and(|report| report.verdict == Verdict::Failed) {
+                break;
+            }
+        }
+        reports
     }
 }
 

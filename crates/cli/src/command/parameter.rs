@@ -18,7 +18,9 @@ use crate::error::Result;
 use crate::wiring::{self, OpenedStore};
 use crate::{output, runtime};
 
-pub(crate) use view::{DeleteView, DescribeView, GetView, HistoryView, LabelView, PutView, UnlabelView};
+pub(crate) use view::{
+    DeleteView, DescribeView, GetView, HistoryView, LabelView, PutView, TagView, UnlabelView, UntagView,
+};
 
 /// What is done with parameters.
 #[derive(Debug, Subcommand)]
@@ -65,7 +67,7 @@ fn with_store<T>(
     work: impl AsyncFnOnce(OpenedStore) -> Result<T>,
 ) -> Result<T> {
     let config = global.configuration()?;
-    let settings = StoreSettings::resolve(config.as_ref(), &Directories::of_user()?, flags)?;
+    let settings = StoreSettings::resolve(config.as_ref(), &Directories::of_user(), flags)?;
     runtime::run(async {
         let opened = match &settings {
             StoreSettings::Embedded(folder) => wiring::open_embedded(folder).await?,

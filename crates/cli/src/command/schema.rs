@@ -8,6 +8,7 @@ use super::{backup, demo, doctor, init, parameter, show, snapshots};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
+use crate::progress::EventLine;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -50,6 +51,10 @@ enum Subject {
     ParameterLabel,
     /// `parameter unlabel`
     ParameterUnlabel,
+    /// `parameter tag`
+    ParameterTag,
+    /// `parameter untag`
+    ParameterUntag,
     /// `parameter delete`
     ParameterDelete,
 }
@@ -63,7 +68,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Error => printed::<ErrorDocument<'_>>(),
         Subject::Init => printed::<init::InitReport>(),
         Subject::Backup => printed::<backup::BackupView>(),
-        Subject::Event => printed::<parados_backup::event::Event>(),
+        Subject::Event => printed::<EventLine<'_>>(),
         Subject::Snapshots => printed::<snapshots::SnapshotsView>(),
         Subject::Show => printed::<show::ShowView>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
@@ -74,6 +79,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::ParameterHistory => printed::<parameter::HistoryView>(),
         Subject::ParameterLabel => printed::<parameter::LabelView>(),
         Subject::ParameterUnlabel => printed::<parameter::UnlabelView>(),
+        Subject::ParameterTag => printed::<parameter::TagView>(),
+        Subject::ParameterUntag => printed::<parameter::UntagView>(),
         Subject::ParameterDelete => printed::<parameter::DeleteView>(),
     };
     let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");

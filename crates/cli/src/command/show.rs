@@ -8,6 +8,7 @@ use super::snapshots::{self, SnapshotView};
 use crate::cli::GlobalArgs;
 use crate::config::{EnvironmentFlags, StoreFlags};
 use crate::error::Result;
+use crate::output::printable;
 use crate::runtime;
 
 /// The arguments.
@@ -91,7 +92,10 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
                 parameter.fingerprint.clone(),
             ]
         });
-        let missing = view.missing.iter().map(|missing| format!("missing: {}: {}\n", missing.name, missing.reason));
+        let missing = view
+            .missing
+            .iter()
+            .map(|missing| format!("missing: {}: {}\n", printable(missing.name.as_str()), printable(&missing.reason)));
         format!(
             "{}\n{}{}",
             output.facts(facts),

@@ -109,11 +109,11 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let view = view(location, &found);
     let output = global.stdout();
     output.result(&view, || {
-        let rows = view.snapshots.iter().map(|snapshot| {
+        let rows = view.snapshots.iter().zip(&found.entries).map(|(snapshot, entry)| {
             vec![
                 snapshot.id.clone(),
                 snapshot.sequence.to_string(),
-                snapshot.started_at.clone(),
+                entry.summary.started_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
                 format!("{}/{}", snapshot.project, snapshot.environment),
                 format!("{}/{}", snapshot.account, snapshot.region),
                 snapshot.verdict.clone(),
@@ -164,7 +164,7 @@ pub(crate) async fn open(
     store: &StoreFlags,
     global: &GlobalArgs,
 ) -> Result<Repository> {
-    let (config, directories) = (global.configuration()?, Directories::of_user()?);
+    let (config, directories) = (global.configuration()?, Directories::of_user());
     let (place, settings) = RepositoryPlace::resolve(config.as_ref(), &directories, store, environment)?;
     let target = TargetSettings::of_flags(store);
     let opened = match &place {

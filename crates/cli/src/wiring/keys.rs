@@ -9,11 +9,11 @@ use std::sync::Arc;
 use age::secrecy::ExposeSecret as _;
 use jiff::Timestamp;
 use parados_backup::seal::{Identities, Recipient, Sealer};
-use parados_backup::signature::SigningKey;
+use parados_backup::signature::{SignatureError, SigningKey};
 use parados_parameter::KeyManagement;
 use zeroize::Zeroizing;
 
-use crate::config::{RecipientSettings, SigningKeySettings};
+use crate::config::{RecipientSettings, SigningKeySettings, StoreSettings};
 use crate::error::{Failure, Result};
 use crate::output;
 
@@ -42,10 +42,15 @@ pub(crate) fn make_identity(path: &Path, now: Timestamp) -> Result<()> {
     write().map_err(|error| Failure::failed(format!("writing the identity {}: {error}", path.display())))
 }
 
-/// Makes a signing key in a new file of mode 0600, and its public key beside it.
+/// Makes a signing key in a new file of mode 0600, and its public key beside it. One that somebody else made meanwhile is as good.
 pub(crate) fn make_signing_key(path: &Path) -> Result<SigningKey> {
     let seed = Zeroizing::new(rand::random::<[u8; 32]>());
-    let key = SigningKey::generate(path, &seed, "parados")?;
+    let key = match SigningKey::generate(path, &seed, "parados") {
+        Err(SignatureError::WriteKey { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            return Ok(SigningKey::load(path)?);
+        }
+        outcome => outcome?,
+    };
     let public = path.with_extension("pub");
     std::fs::write(&public, format!("{}\n", key.public_line()))
         .map_err(|error| Failure::failed(format!("writing the public key {}: {error}", public.display())))?;
@@ -53,12 +58,22 @@ pub(crate) fn make_signing_key(path: &Path) -> Result<SigningKey> {
 }
 
 /// Loads the key that signs manifests; the default one is made where it is missing.
-pub(crate) fn signing_key(settings: &SigningKeySettings) -> Result<SigningKey> {
+///
+/// For a store that many machines back up, whoever makes a key is told what comes of it.
+pub(crate) fn signing_key(settings: &SigningKeySettings, store: &StoreSettings) -> Result<SigningKey> {
     let path = &settings.path;
     if settings.made_when_missing && !path.exists() {
         private_folder(path.parent().unwrap_or(Path::new("/")))?;
         let key = make_signing_key(path)?;
         output::note(&format!("made the signing key {}; keep a copy of it", path.display()));
+        if matches!(store, StoreSettings::Aws(_)) {
+            output::note(&format!(
+                "warning: each machine that makes a key of its own is a new signer to whoever checks snapshots, and reads \
+                 every value anew;\n         keep this one and pass it everywhere: --signing-key {}, or `signing_key` in the \
+                 configuration",
+                path.display()
+            ));
+        }
         return Ok(key);
     }
     Ok(SigningKey::load(path)?)
@@ -90,4 +105,17 @@ pub(crate) fn sealer(
 /// Opens snapshots.
 pub(crate) fn identities(files: &[PathBuf], key_management: Option<Arc<dyn KeyManagement>>) -> Result<Identities> {
     Ok(Identities::load(files, key_management)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_appeared_meanwhile_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signing_ed25519");
+        let first = make_signing_key(&path).unwrap();
+        assert_eq!(make_signing_key(&path).unwrap().public_line(), first.public_line());
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use jiff::Timestamp;
-use object_store::CredentialProvider;
-use object_store::aws::AwsCredential;
+use object_store::aws::{AwsCredential, resolve_bucket_region};
 use object_store::memory::InMemory;
+use object_store::{ClientOptions, CredentialProvider};
 use parados_aws::Session;
 use parados_backup::repository::{
     Completion, Objects, OpenOptions, Repository, RepositoryError, RepositoryUrl, S3Options, ServerSideEncryption,
@@ -17,6 +18,9 @@ use parados_parameter::{ParameterName, ParameterReference, ParameterStore, Store
 
 use crate::config::{RepositoryPlace, RepositorySettings};
 use crate::error::{Failure, Result};
+
+/// How long the question for a bucket's Region may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a repository is. Where a parameter names its bucket, `store` is asked.
 pub(crate) async fn locate(place: &RepositoryPlace, store: Option<&dyn ParameterStore>) -> Result<RepositoryUrl> {
@@ -28,7 +32,11 @@ pub(crate) async fn locate(place: &RepositoryPlace, store: Option<&dyn Parameter
     let Some(store) = store else { return Err(no_bucket(parameter)) };
     let name = ParameterName::parse(parameter)?;
     match store.get(&ParameterReference::newest(name)).await {
-        Ok(parameter) => Ok(format!("s3://{}", parameter.value.reveal()).parse::<RepositoryUrl>()?),
+        // What it holds instead of a bucket's name may be a secret.
+        Ok(found) => format!("s3://{}", found.value.reveal()).parse().map_err(|_| {
+            Failure::configuration(format!("the parameter {parameter} does not hold the name of a bucket"))
+                .hint("put the bucket's name into it, optionally with /PREFIX after it, and nothing else")
+        }),
         Err(error) if error.kind == StoreErrorKind::ParameterNotFound => Err(no_bucket(parameter)),
         Err(error) => Err(Failure::from(error).while_doing("looking for the repository's bucket")),
     }
@@ -53,7 +61,7 @@ pub(crate) async fn open(
     settings: &RepositorySettings,
     session: Option<&Session>,
 ) -> Result<Repository> {
-    Ok(Repository::open(url.open(&options(settings, session, false))?).await?)
+    Ok(Repository::open(url.open(&options(url, settings, session, false).await)?).await?)
 }
 
 /// Opens a repository, and makes it where there is none.
@@ -63,7 +71,8 @@ pub(crate) async fn open_or_init(
     session: Option<&Session>,
     now: Timestamp,
 ) -> Result<Repository> {
-    Ok(Repository::open_or_init(url.open(&options(settings, session, true))?, rand::random(), now).await?)
+    let options = options(url, settings, session, true).await;
+    Ok(Repository::open_or_init(url.open(&options)?, rand::random(), now).await?)
 }
 
 /// Opens a repository; nothing where there is none yet.
@@ -72,7 +81,7 @@ pub(crate) async fn open_existing(
     settings: &RepositorySettings,
     session: Option<&Session>,
 ) -> Result<Option<Repository>> {
-    let opened = match url.open(&options(settings, session, false)) {
+    let opened = match url.open(&options(url, settings, session, false).await) {
         Ok(objects) => Repository::open(objects).await,
         Err(error) => Err(error),
     };
@@ -98,10 +107,20 @@ pub(crate) async fn open_for_dry_run(
     }
 }
 
-fn options(settings: &RepositorySettings, session: Option<&Session>, create_folder: bool) -> OpenOptions {
+async fn options(
+    url: &RepositoryUrl,
+    settings: &RepositorySettings,
+    session: Option<&Session>,
+    create_folder: bool,
+) -> OpenOptions {
+    let region = match (&settings.region, session, url) {
+        (Some(region), _, _) => region.clone(),
+        (None, Some(session), RepositoryUrl::S3(bucket)) => bucket_region(&bucket.name, session).await,
+        (None, _, _) => String::new(),
+    };
     let s3 = session.map(|session| S3Options {
         credentials: Arc::new(SessionCredentials(session.credentials())),
-        region: settings.region.clone().unwrap_or_else(|| session.region().to_owned()),
+        region,
         endpoint: session.endpoint_url("S3"),
         server_side_encryption: match &settings.s3_kms_key {
             Some(key) => ServerSideEncryption::AwsKms(key.clone()),
@@ -111,6 +130,20 @@ fn options(settings: &RepositorySettings, session: Option<&Session>, create_fold
     let is_tool_s = |name: &str| ["GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
     let settings = std::env::vars().filter(|(name, _)| is_tool_s(name)).collect();
     OpenOptions { s3, settings, create_folder }
+}
+
+/// The Region that a bucket is in. S3 tells it to anybody; where it does not, the session's Region is as good a guess as any.
+async fn bucket_region(bucket: &str, session: &Session) -> String {
+    let is_public_endpoint =
+        session.endpoint_url("S3").is_none() && !session.use_fips() && session.identity().partition == "aws";
+    if is_public_endpoint {
+        let options = ClientOptions::new().with_connect_timeout(ASK_TIMEOUT).with_timeout(ASK_TIMEOUT);
+        match resolve_bucket_region(bucket, &options).await {
+            Ok(region) => return region,
+            Err(error) => tracing::debug!(bucket, %error, "the bucket's Region is not known"),
+        }
+    }
+    session.region().to_owned()
 }
 
 /// The session's credentials, as the object store asks for them before each request.
@@ -137,5 +170,24 @@ impl CredentialProvider for SessionCredentials {
             secret_key: credentials.secret_access_key().to_owned(),
             token: credentials.session_token().map(ToOwned::to_owned),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parados_parameter::memory::MemoryStore;
+    use parados_parameter::{PutRequest, SystemClock};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_stands_in_place_of_a_bucket_s_name_is_not_repeated() {
+        let store = MemoryStore::new(Arc::new(SystemClock));
+        let name = "/a/dev/backup/s3-bucket-name";
+        let request = PutRequest::new(name.parse().unwrap(), "key:hunter2@host".to_owned().into());
+        store.put(&request).await.unwrap();
+        let failure = locate(&RepositoryPlace::BucketNamedBy(name.to_owned()), Some(&store)).await.unwrap_err();
+        let text = failure.text();
+        assert!(text.contains(name) && !text.contains("hunter2"), "{text}");
     }
 }

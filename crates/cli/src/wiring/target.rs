@@ -115,7 +115,7 @@ impl<'a> BackupRun<'a> {
         let settings = &self.settings.signing_key;
         match self.options.dry_run && settings.made_when_missing && !settings.path.exists() {
             true => Ok(SigningKey::from_seed(&rand::random(), "parados")),
-            false => keys::signing_key(settings),
+            false => keys::signing_key(settings, &self.settings.store),
         }
     }
 

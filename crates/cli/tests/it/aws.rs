@@ -78,8 +78,10 @@ fn a_backup_goes_into_the_bucket_that_the_store_names() {
 #[test]
 fn without_a_bucket_the_parameter_and_the_command_are_named() {
     let aws = Aws::new();
-    let (report, error) = aws.backup("", 2);
-    assert_eq!(report, Value::Null);
+    let (report, error) = aws.backup("--dry-run", 2);
+    assert_eq!((&report["verdict"], &report["dry_run"]), (&"failed".into(), &true.into()), "{report}");
+    assert!(report["error"].as_str().unwrap().contains("no repository is configured"), "{report}");
+    assert!(!report["hints"].as_array().unwrap().is_empty(), "{report}");
     for text in ["/jenkins/dev/backup/s3-bucket-name", "create-bucket", "parameter put"] {
         assert!(error.contains(text), "{text}: {error}");
     }

@@ -29,6 +29,8 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/parameter-history.schema.json", "schema parameter-history")]
 #[case("schemas/parameter-label.schema.json", "schema parameter-label")]
 #[case("schemas/parameter-unlabel.schema.json", "schema parameter-unlabel")]
+#[case("schemas/parameter-tag.schema.json", "schema parameter-tag")]
+#[case("schemas/parameter-untag.schema.json", "schema parameter-untag")]
 #[case("schemas/parameter-delete.schema.json", "schema parameter-delete")]
 #[case("schemas/backup.schema.json", "schema backup")]
 #[case("schemas/event.schema.json", "schema event")]

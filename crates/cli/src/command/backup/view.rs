@@ -22,21 +22,22 @@ pub(crate) enum BackupView {
     Several {
         /// The worst of theirs.
         verdict: Verdict,
-        /// One for each that was begun, in order.
+        /// One for each that was tried, in order.
         targets: Vec<BackupReport>,
+        /// Those that were left out because one before them failed.
+        not_begun: Vec<Target>,
     },
 }
 
 impl BackupView {
-    /// What there is to print of `reports`.
-    pub(crate) fn of(reports: Vec<BackupReport>) -> Self {
-        match <[BackupReport; 1]>::try_from(reports) {
-            Ok([one]) => Self::One(Box::new(one)),
-            Err(targets) => {
-                let verdict = targets.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Failed);
-                Self::Several { verdict, targets }
-            }
+    /// What there is to print. Its form is that of one target where there is one in all.
+    pub(crate) fn of(mut targets: Vec<BackupReport>, not_begun: Vec<Target>) -> Self {
+        match targets.pop_if(|_| not_begun.is_empty()) {
+            Some(one) if targets.is_empty() => return Self::One(Box::new(one)),
+            last => targets.extend(last),
         }
+        let verdict = targets.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Failed);
+        Self::Several { verdict, targets, not_begun }
     }
 
     /// The reports.
@@ -44,6 +45,14 @@ impl BackupView {
         match self {
             Self::One(one) => std::slice::from_ref(one),
             Self::Several { targets, .. } => targets,
+        }
+    }
+
+    /// The targets that were left out.
+    pub(crate) fn not_begun(&self) -> &[Target] {
+        match self {
+            Self::One(_) => &[],
+            Self::Several { not_begun, .. } => not_begun,
         }
     }
 }
@@ -84,48 +93,51 @@ pub(crate) fn summary(output: Output, report: &BackupReport) -> String {
     text
 }
 
-/// The report of a target, of several, that could not be begun.
-pub(super) fn not_begun(place: Place<'_>, settings: &Settings, failure: &Failure) -> BackupReport {
-    let unknown = || "unknown".to_owned();
-    let (account, region, store) = match place {
-        Place::Aws(target) => (
-            target.account.clone().unwrap_or_else(unknown),
-            target.region.clone().unwrap_or_else(unknown),
-            StoreKind::Aws,
-        ),
-        Place::Embedded(_) => (unknown(), unknown(), StoreKind::Embedded),
-    };
+/// The report of a target that could not be begun.
+pub(super) fn cannot_begin(place: Place<'_>, settings: &Settings, dry_run: bool, failure: &Failure) -> BackupReport {
     let repository = match &settings.repository_place {
         RepositoryPlace::At(url) => url.to_string(),
         RepositoryPlace::Folder(path) => path.display().to_string(),
         RepositoryPlace::BucketNamedBy(parameter) => format!("the bucket that {parameter} names"),
     };
     BackupReport {
-        verdict: Verdict::Failed,
-        target: Target {
-            project: settings.project.clone(),
-            environment: settings.environment.clone(),
-            account,
-            region,
-            store,
-        },
-        snapshot: None,
-        sequence: None,
-        key: None,
-        repository,
-        parameter_count: 0,
-        version_count: 0,
-        reused: 0,
-        missing: Vec::new(),
-        calls: 0,
-        calls_by_operation: Default::default(),
-        throttles: 0,
-        content_bytes: 0,
-        bytes: 0,
-        started_at: SystemClock.now(),
-        seconds: 0.0,
-        dry_run: false,
+        dry_run,
         error: Some(failure.message().to_owned()),
         hints: failure.steps().to_vec(),
+        ..BackupReport::failed(target(place, settings), repository, SystemClock.now())
+    }
+}
+
+/// What is known of a target before it is begun.
+pub(super) fn target(place: Place<'_>, settings: &Settings) -> Target {
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let (account, region, store) = match place {
+        Place::Aws(target) => (or_unknown(&target.account), or_unknown(&target.region), StoreKind::Aws),
+        Place::Embedded(_) => (or_unknown(&None), or_unknown(&None), StoreKind::Embedded),
+    };
+    Target { project: settings.project.clone(), environment: settings.environment.clone(), account, region, store }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_follows_the_number_of_targets() {
+        let target = || Target {
+            project: "a".into(),
+            environment: "dev".into(),
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            store: StoreKind::Aws,
+        };
+        let report = || BackupReport::failed(target(), "s3://b".into(), "2025-10-15T12:00:45Z".parse().unwrap());
+        let form = |reports, not_begun| serde_json::to_value(BackupView::of(reports, not_begun)).unwrap();
+        assert!(form(vec![report()], vec![]).get("targets").is_none());
+        let first_failed = form(vec![report()], vec![target()]);
+        assert_eq!(first_failed["targets"].as_array().unwrap().len(), 1);
+        assert_eq!(first_failed["not_begun"][0]["account"], "123456789012");
+        assert_eq!(first_failed["verdict"], "failed");
+        assert_eq!(form(vec![report(), report()], vec![])["targets"].as_array().unwrap().len(), 2);
     }
 }

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use parados_aws::{Permission, PermissionCheck, check_read_permissions};
 use parados_backup::seal::Recipient;
-use parados_parameter::{EncryptionContext, KeyManagement as _, Operation, ParameterName, SystemClock};
+use parados_parameter::{
+    DescribeRequest, EncryptionContext, KeyManagement as _, Operation, ParameterMetadata, ParameterName,
+    ParameterStore, ParameterType, StoreError, SystemClock,
+};
 use parados_store::{EmbeddedStore, OpenError, OpenOptions};
 
 use super::check::DoctorView;
-use crate::config::{Config, Settings, StoreSettings, TargetSettings};
+use crate::config::{Config, RepositoryPlace, Settings, StoreSettings, TargetSettings};
 use crate::error::{Failure, Result};
 use crate::wiring::{self, OpenedStore, keys, repository};
 
@@ -36,7 +39,7 @@ fn examine_signing_key(view: &mut DoctorView, settings: &Settings) {
     match key.made_when_missing && !key.path.exists() {
         true => view.ok("signing key", format!("the first backup makes {}", key.path.display())),
         false => {
-            view.note("signing key", keys::signing_key(key), |key| key.public_line());
+            view.note("signing key", keys::signing_key(key, &settings.store), |key| key.public_line());
         }
     }
 }
@@ -95,14 +98,21 @@ async fn examine_target(view: &mut DoctorView, settings: &Settings, target: &Tar
         let skew = session.clock_skew().abs();
         view.ok("clock", format!("{} seconds from AWS's", skew.as_secs()));
     }
-    match ParameterName::parse(&format!("/{}/{}/backup/s3-bucket-name", settings.project, settings.environment)) {
+    let (parameter, names_bucket) = match &settings.repository_place {
+        RepositoryPlace::BucketNamedBy(parameter) => (parameter.clone(), true),
+        _ => (format!("/{}/{}/backup/s3-bucket-name", settings.project, settings.environment), false),
+    };
+    match ParameterName::parse(&parameter) {
         Ok(name) => {
             let checks = check_read_permissions(opened.store.as_ref(), &name).await;
             let granted = |operation| {
                 checks.iter().any(|check| check.operation == operation && check.permission == Permission::Granted)
             };
             let lists_tags = granted(Operation::ListTagsForResource);
-            checks.iter().for_each(|check| examine_permission(view, check, lists_tags));
+            checks.iter().for_each(|check| examine_permission(view, check, lists_tags, names_bucket));
+            if granted(Operation::DescribeParameters) {
+                examine_decryption(view, settings, opened.store.as_ref()).await;
+            }
         }
         Err(error) => view.failed("permissions", &error.into()),
     }
@@ -110,11 +120,14 @@ async fn examine_target(view: &mut DoctorView, settings: &Settings, target: &Tar
     examine_repository(view, settings, Some(target), &opened).await;
 }
 
-fn examine_permission(view: &mut DoctorView, check: &PermissionCheck, lists_tags: bool) {
+fn examine_permission(view: &mut DoctorView, check: &PermissionCheck, lists_tags: bool, names_bucket: bool) {
     let action = check.operation.iam_action();
     match (&check.permission, check.operation) {
         (Permission::Granted, _) => view.ok(action, "permitted"),
         (_, Operation::GetParametersByPath) => view.ok(action, "not permitted, and not needed by a backup"),
+        (Permission::Denied(_), Operation::GetParameter) if !names_bucket => {
+            view.ok(action, "not permitted, and not needed: the repository is configured");
+        }
         (_, Operation::GetResources) if lists_tags => {
             view.ok(action, "not permitted; tags are read one parameter at a time, which is slower");
         }
@@ -122,6 +135,46 @@ fn examine_permission(view: &mut DoctorView, check: &PermissionCheck, lists_tags
             view.failed(action, &Failure::from(error.clone()));
         }
     }
+}
+
+/// Reads one SecureString that a backup would read, where there is one, and forgets it.
+async fn examine_decryption(view: &mut DoctorView, settings: &Settings, store: &dyn ParameterStore) {
+    const ACTION: &str = "kms:Decrypt";
+    match first_secure_string(settings, store).await {
+        Ok(None) => view.ok(ACTION, "not tried: no SecureString was found among what is selected"),
+        Ok(Some(name)) => {
+            let outcome = store.get_many(std::slice::from_ref(&name)).await.map_err(|error| {
+                Failure::from(error)
+                    .hint("allow kms:Decrypt with the parameter's key to the identity that runs this")
+                    .while_doing(&format!("reading {name}"))
+            });
+            view.note(ACTION, outcome, |_| format!("permitted: {name} is read"));
+        }
+        Err(error) => view.failed(ACTION, &error.into()),
+    }
+}
+
+/// The first SecureString that is selected, if it is on one of the first pages.
+async fn first_secure_string(
+    settings: &Settings,
+    store: &dyn ParameterStore,
+) -> Result<Option<ParameterName>, StoreError> {
+    const PAGES: usize = 20;
+    let mut request = DescribeRequest { filters: settings.selector.to_filters(), ..DescribeRequest::default() };
+    for _ in 0..PAGES {
+        let page = store.describe(&request).await?;
+        let is_one = |metadata: &&ParameterMetadata| {
+            metadata.parameter_type == ParameterType::SecureString && settings.selector.matches(metadata)
+        };
+        if let Some(found) = page.items.iter().find(is_one) {
+            return Ok(Some(found.name.clone()));
+        }
+        request.next_token = page.next_token;
+        if request.next_token.is_none() {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 async fn examine_kms(view: &mut DoctorView, opened: &OpenedStore, recipients: &[Recipient]) {
@@ -152,6 +205,13 @@ async fn examine_repository(
         Ok((url.to_string(), repository::open_existing(&url, &settings.repository, session.as_ref()).await?))
     };
     match tried.await {
+        // S3 says that an object is not there only in a bucket that is, and to who may list it.
+        Ok((url, None)) if url.starts_with("s3://") => {
+            view.ok(
+                "repository",
+                format!("{url}: the bucket is there and may be listed; the first backup makes the rest"),
+            );
+        }
         Ok((url, None)) => view.ok("repository", format!("{url}: the first backup makes it")),
         Ok((url, Some(repository))) => {
             view.ok("repository", url);

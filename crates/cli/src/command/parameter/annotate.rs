@@ -1,9 +1,8 @@
 //! `parados parameter label`, `unlabel`, `tag`, `untag`.
 
 use parados_parameter::{Label, ParameterName, Tag, Version};
-use serde_json::json;
 
-use super::view::{LabelView, UnlabelView};
+use super::view::{LabelView, TagView, UnlabelView, UntagView};
 use super::with_store;
 use crate::cli::GlobalArgs;
 use crate::config::StoreFlags;
@@ -98,13 +97,14 @@ pub(crate) fn unlabel(args: &UnlabelArgs, global: &GlobalArgs) -> Result<()> {
 /// Adds tags.
 pub(crate) fn tag(args: &TagArgs, global: &GlobalArgs) -> Result<()> {
     with_store(&args.store, global, async |opened| Ok(opened.store.tag(&args.name, &args.tags).await?))?;
-    global.stdout().result(&json!({}), || format!("{} is tagged\n", args.name))
+    global.stdout().result(&TagView::of(&args.name, &args.tags), || format!("{} is tagged\n", args.name))
 }
 
 /// Takes tags off.
 pub(crate) fn untag(args: &UntagArgs, global: &GlobalArgs) -> Result<()> {
     with_store(&args.store, global, async |opened| Ok(opened.store.untag(&args.name, &args.keys).await?))?;
-    global.stdout().result(&json!({}), || format!("{} no longer bears {}\n", args.name, args.keys.join(", ")))
+    let view = UntagView { name: args.name.clone(), tag_keys: args.keys.clone() };
+    global.stdout().result(&view, || format!("{} no longer bears {}\n", args.name, args.keys.join(", ")))
 }
 
 fn refuse(labels: &[String], why: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use parados_parameter::{
-    HistoryEntry, LabelOutcome, Parameter, ParameterMetadata, ParameterName, Policy, PutOutcome, UnlabelOutcome,
+    HistoryEntry, LabelOutcome, Parameter, ParameterMetadata, ParameterName, Policy, PutOutcome, Tag, UnlabelOutcome,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -200,6 +200,46 @@ impl UnlabelView {
         let texts = |labels: &[parados_parameter::Label]| labels.iter().map(ToString::to_string).collect();
         Self { removed_labels: texts(&outcome.removed), invalid_labels: texts(&outcome.invalid) }
     }
+}
+
+/// What `parameter tag` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TagView {
+    /// The parameter.
+    #[schemars(with = "String")]
+    pub(crate) name: ParameterName,
+    /// The tags that it bears now, beside those that it bore.
+    pub(crate) tags: Vec<TagPair>,
+}
+
+/// A tag.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TagPair {
+    /// Its key.
+    pub(crate) key: String,
+    /// Its value.
+    pub(crate) value: String,
+}
+
+impl TagView {
+    /// `tags` of `name` in text.
+    pub(crate) fn of(name: &ParameterName, tags: &[Tag]) -> Self {
+        let pair = |tag: &Tag| TagPair { key: tag.key().to_owned(), value: tag.value().to_owned() };
+        Self { name: name.clone(), tags: tags.iter().map(pair).collect() }
+    }
+}
+
+/// What `parameter untag` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct UntagView {
+    /// The parameter.
+    #[schemars(with = "String")]
+    pub(crate) name: ParameterName,
+    /// The keys of the tags that it no longer bears.
+    pub(crate) tag_keys: Vec<String>,
 }
 
 /// What `parameter delete` prints.
