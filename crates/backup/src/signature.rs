@@ -84,22 +84,20 @@ impl SigningKey {
         Self { private, pair }
     }
 
-    /// Makes a key of a random `seed` and writes it to a new file of mode 0600, flushed to the disk.
+    /// Makes a key of a random `seed` and writes it to a new file of mode 0600, flushed to the disk. The file is there whole
+    /// or not at all, so that of two processes that make it at once the other one can load it.
     ///
     /// # Errors
-    /// [`SignatureError::WriteKey`], also when there is a file already: a key is never overwritten.
+    /// [`SignatureError::WriteKey`]; of kind [`AlreadyExists`](io::ErrorKind::AlreadyExists) when there is a file, which stays
+    /// as it is.
     pub fn generate(path: &Path, seed: &Zeroizing<[u8; 32]>, comment: &str) -> Result<Self, SignatureError> {
         let key = Self::from_seed(seed, comment);
         let private = key
             .private
             .to_openssh(LineEnding::LF)
             .expect("an ed25519 key without a passphrase is written in OpenSSH's form");
-        let write = || {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-            file.write_all(private.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(|source| SignatureError::WriteKey { path: path.into(), source })?;
+        write_whole(path, private.as_bytes())
+            .map_err(|source| SignatureError::WriteKey { path: path.into(), source })?;
         Ok(key)
     }
 
@@ -165,6 +163,25 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({})", self.public_key().fingerprint(HashAlg::Sha256))
     }
+}
+
+/// Writes a new file of mode 0600 that nobody ever sees half: it gets its name, which must be free, when it is on the disk.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let temporary = folder.join(format!(".signing-key-{:032x}", rand::random::<u128>()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let linked = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        // Unlike a rename, a link replaces nothing.
+        .and_then(|()| fs::hard_link(&temporary, path));
+    let removed = fs::remove_file(&temporary);
+    linked?;
+    removed?;
+    fs::File::open(folder)?.sync_all()
 }
 
 /// Checks that `armored` is the signature of `key` over `bytes` in our [`NAMESPACE`].
@@ -243,7 +260,31 @@ mod tests {
         assert_eq!(loaded.public_line(), generated.public_line());
         assert!(loaded.public_line().ends_with(" parados"));
         assert_eq!(loaded.fingerprint_key("r").id(), generated.fingerprint_key("r").id());
-        assert!(matches!(SigningKey::generate(&path, &seed, ""), Err(SignatureError::WriteKey { .. })));
+        let error = SigningKey::generate(&path, &Zeroizing::new([4; 32]), "").unwrap_err();
+        let SignatureError::WriteKey { source, .. } = error else { panic!("{error}") };
+        assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(SigningKey::load(&path).unwrap().public_line(), generated.public_line());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the temporary files are gone");
+    }
+
+    #[test]
+    fn of_many_that_make_a_key_at_once_one_does_and_the_others_load_it_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signing.key");
+        let lines: Vec<_> = std::thread::scope(|scope| {
+            let make = |number: u8| {
+                let key = match SigningKey::generate(&path, &Zeroizing::new([number; 32]), "") {
+                    Err(SignatureError::WriteKey { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+                        SigningKey::load(&path)
+                    }
+                    outcome => outcome,
+                };
+                key.unwrap().public_line()
+            };
+            let threads: Vec<_> = (0..16).map(|number| scope.spawn(move || make(number))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(lines.iter().all(|line| *line == lines[0]), "{lines:?}");
     }
 
     #[test]
