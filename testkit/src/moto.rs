@@ -104,6 +104,12 @@ impl Moto {
         self.request("POST", &format!("/testkit/encryption?algorithm={algorithm}"));
     }
 
+    /// From now on refuses what is put into S3 without a SHA-256 checksum, as a bucket does whose object lock retains by default;
+    /// moto's does not.
+    pub fn require_checksum(&self) {
+        self.request("POST", "/testkit/checksum");
+    }
+
     /// From now on checks each call's signature, and whether IAM allows it to whom it is by: a user or role that was made before, by the
     /// policies of IAM alone. `testing` is nobody then.
     ///

@@ -204,7 +204,9 @@ impl Run<'_> {
             return Ok(verdict);
         }
         let Written { upload, encoded, parameters, counts } = written;
-        upload.finish().await?;
+        // Another process may have taken the key since it was free.
+        let key = upload.finish().await?.key;
+        report.key = Some(key.clone());
         report.content_bytes = encoded.content_size;
         report.bytes = encoded.size;
         let draft = ManifestDraft {

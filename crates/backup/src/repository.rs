@@ -28,7 +28,7 @@ pub use self::chain::{Committed, ReadManifest, SnapshotEntry, SnapshotFilter, Sn
 pub use self::error::{Access, RepositoryError};
 pub use self::layout::data_key;
 pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};
-pub use self::upload::{PART_BYTES, Upload};
+pub use self::upload::{Finished, PART_BYTES, Upload};
 pub use self::url::{Bucket, RepositoryUrl};
 use crate::document::Digest;
 use crate::fingerprint::FingerprintKeyId;
@@ -153,7 +153,9 @@ impl Repository {
         }
     }
 
-    /// Begins to write the data object `key`, which must not be there. Needs a tokio runtime.
+    /// Begins to write the data object `key`, which must not be there. When another process takes a key that
+    /// [`free_data_key`](Self::free_data_key) gave, the object comes to stand under a later second's: [`Finished::key`] says
+    /// under which. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`RepositoryError::Damaged`] when `key` is not the key of an object.
@@ -197,16 +199,18 @@ impl Repository {
     /// Whether the key object of these fingerprints for these recipients is there, so that it need not be sealed again.
     ///
     /// # Errors
-    /// Those of looking it up; that this is not allowed is `false`.
+    /// Those of looking it up; that this is not allowed is `false`, and so is that there are no recipients.
     pub async fn has_key(&self, id: &FingerprintKeyId, recipients: &[String]) -> Result<bool, RepositoryError> {
-        match self.objects.exists(&layout::key_object(id, recipients)).await {
+        let Some(key) = layout::key_object(id, recipients) else { return Ok(false) };
+        match self.objects.exists(&key).await {
             Err(RepositoryError::Denied { .. }) => Ok(false),
             outcome => outcome,
         }
     }
 
     /// Stores a fingerprint key ([`FingerprintKey::to_stored`](crate::fingerprint::FingerprintKey::to_stored)), which the
-    /// caller sealed to `recipients`; plain when there are none. One that is there stays. Its object's key.
+    /// caller sealed to `recipients`. One that is there stays. Its object's key; without recipients nothing is stored, and
+    /// there is none.
     ///
     /// # Errors
     /// Those of writing.
@@ -215,10 +219,10 @@ impl Repository {
         id: &FingerprintKeyId,
         recipients: &[String],
         sealed: Bytes,
-    ) -> Result<String, RepositoryError> {
-        let key = layout::key_object(id, recipients);
+    ) -> Result<Option<String>, RepositoryError> {
+        let Some(key) = layout::key_object(id, recipients) else { return Ok(None) };
         match self.objects.create(&key, sealed.into()).await {
-            Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Ok(key.into()),
+            Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Ok(Some(key.into())),
             Err(error) => Err(error),
         }
     }

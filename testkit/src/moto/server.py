@@ -2,8 +2,8 @@
 
 Prints the port as its first line of output and ends when its standard input does, so that it never outlives
 the test that started it. In front of moto stands a small gate that counts calls by operation ("SSM.GetParameters",
-"S3.PutObject"), answers chosen ones with an error, refuses unencrypted uploads and has moto check who is allowed what when
-asked to, and can tell the wrong time. It is spoken to under /testkit/: calls, reset, fail, encryption, permissions, clock.
+"S3.PutObject"), answers chosen ones with an error, refuses uploads without encryption or checksum and has moto check who is allowed what when
+asked to, and can tell the wrong time. It is spoken to under /testkit/: calls, reset, fail, encryption, checksum, permissions, clock.
 """
 
 import io
@@ -103,6 +103,7 @@ class Gate:
         self.calls = Counter()
         self.failures = {}
         self.encryption = None
+        self.checksum = False
         self.clock_offset = 0
         settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
 
@@ -112,7 +113,11 @@ class Gate:
         operation, style = operation_of(environ)
         with self.lock:
             self.calls[operation] += 1
-            failure = self.take_failure(operation) or self.find_unencrypted(operation, environ)
+            failure = (
+                self.take_failure(operation)
+                or self.find_unencrypted(operation, environ)
+                or self.find_unchecked(operation, environ)
+            )
         if failure:
             return self.refuse(environ, failure, style, start_response)
         self.request.uri = environ["REQUEST_URI"]
@@ -153,6 +158,17 @@ class Gate:
             return None
         return {"code": "AccessDenied", "status": 403, "message": "the bucket takes no unencrypted uploads"}
 
+    def find_unchecked(self, operation, environ):
+        headers = {
+            "S3.PutObject": "HTTP_X_AMZ_CHECKSUM_SHA256",
+            "S3.UploadPart": "HTTP_X_AMZ_CHECKSUM_SHA256",
+            "S3.CreateMultipartUpload": "HTTP_X_AMZ_CHECKSUM_ALGORITHM",
+        }
+        if not self.checksum or operation not in headers or environ.get(headers[operation]):
+            return None
+        message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+        return {"code": "InvalidRequest", "status": 400, "message": message}
+
     def refuse(self, environ, failure, style, start_response):
         # The request is read to its end, or the connection could not be used again.
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -188,6 +204,8 @@ class Gate:
                 }
             elif command == "encryption":
                 self.encryption = given["algorithm"]
+            elif command == "checksum":
+                self.checksum = True
             elif command == "permissions":
                 settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
             elif command == "clock":

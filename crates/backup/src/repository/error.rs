@@ -56,6 +56,8 @@ pub enum RepositoryError {
     BucketMissing {
         /// The repository.
         repository: String,
+        /// The Region that was asked, for S3.
+        region: Option<String>,
         /// The store's words.
         #[source]
         source: object_store::Error,
@@ -228,12 +230,16 @@ impl RepositoryError {
             Self::InvalidUrl { .. } => one(
                 "write s3://BUCKET[/PREFIX], gs://BUCKET[/PREFIX], az://CONTAINER[/PREFIX], file:///FOLDER or a folder",
             ),
-            Self::BucketMissing { repository, .. } => match repository.strip_prefix("s3://") {
+            Self::BucketMissing { repository, region, .. } => match repository.strip_prefix("s3://") {
                 Some(rest) => {
                     let bucket = rest.split('/').next().unwrap_or(rest);
-                    vec![format!(
-                        "make the bucket: aws s3api create-bucket --bucket {bucket} --create-bucket-configuration LocationConstraint=REGION"
-                    )]
+                    let region = region.as_deref().unwrap_or("REGION");
+                    // S3 refuses to be told the Region that it takes for granted.
+                    let place = match region {
+                        "us-east-1" => String::new(),
+                        region => format!(" --create-bucket-configuration LocationConstraint={region}"),
+                    };
+                    vec![format!("make the bucket: aws s3api create-bucket --bucket {bucket} --region {region}{place}")]
                 }
                 None => one("make the bucket, or correct the repository's URL"),
             },
@@ -242,7 +248,7 @@ impl RepositoryError {
                 let permission = match access {
                     Access::List => "s3:ListBucket on the bucket",
                     Access::Read => {
-                        "s3:GetObject on its objects (and s3:ListBucket, without which a missing object is also refused)"
+                        "s3:GetObject on its objects (and s3:ListBucket, without which a missing object is also refused), and kms:Decrypt on the key where it is encrypted under one"
                     }
                     Access::Write => {
                         "s3:PutObject on its objects, and kms:GenerateDataKey on the key where it is encrypted under one"
@@ -257,7 +263,9 @@ impl RepositoryError {
                 vec![format!("allow the caller to {access} there, or correct the repository's URL")]
             }
             Self::Credentials { .. } => one("log in again, or check the credentials and the clock"),
-            Self::WrongRegion { .. } => one("give the bucket's own Region for the repository"),
+            Self::WrongRegion { .. } => {
+                one("give the bucket's own Region: repository_region in the configuration, or --repository-region")
+            }
             Self::Unreachable { .. } => {
                 one("check the network, the proxy and the endpoint; nothing was committed, so run it again")
             }
@@ -305,7 +313,7 @@ pub(super) fn sort(access: Access, subject: &str, repository: &str, source: obje
         _ => {}
     }
     if says(&["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]) {
-        return RepositoryError::BucketMissing { repository, source };
+        return RepositoryError::BucketMissing { repository, region: None, source };
     }
     if says(&["PermanentRedirect", "AuthorizationHeaderMalformed", "incorrectly configured region", "301 Moved"]) {
         return RepositoryError::WrongRegion { repository, source };
@@ -377,7 +385,7 @@ mod tests {
     #[case(generic("404 Not Found: <Code>NoSuchBucket</Code>"), "BucketMissing", "create-bucket --bucket b ")]
     #[case(generic("status code: 403 Forbidden"), "Denied", "s3:PutObject")]
     #[case(generic("<Code>ExpiredToken</Code> 403 Forbidden"), "Credentials", "log in again")]
-    #[case(generic("this normally indicates an incorrectly configured region"), "WrongRegion", "own Region")]
+    #[case(generic("this normally indicates an incorrectly configured region"), "WrongRegion", "--repository-region")]
     #[case(wrapped(io::ErrorKind::StorageFull), "DiskFull", "make room")]
     #[case(wrapped(io::ErrorKind::QuotaExceeded), "DiskFull", "make room")]
     #[case(wrapped(io::ErrorKind::ReadOnlyFilesystem), "Denied", "another account's")]
@@ -392,5 +400,21 @@ mod tests {
         assert!(format!("{error:?}").starts_with(kind), "{error:?}");
         assert!(error.hints().join("\n").contains(hint), "{:?}", error.hints());
         assert!(error.to_string().contains("s3://b/p"), "{error}");
+    }
+
+    #[rstest]
+    #[case(Some("us-east-1"), "--bucket b --region us-east-1")]
+    #[case(Some("eu-west-1"), "--region eu-west-1 --create-bucket-configuration LocationConstraint=eu-west-1")]
+    #[case(None, "LocationConstraint=REGION")]
+    fn a_bucket_is_made_as_its_region_wants_it(#[case] region: Option<&str>, #[case] end: &str) {
+        let (repository, region) = ("s3://b/p".into(), region.map(Into::into));
+        let error = RepositoryError::BucketMissing { repository, region, source: generic("NoSuchBucket") };
+        assert!(error.hints()[0].ends_with(end), "{:?}", error.hints());
+    }
+
+    #[test]
+    fn a_read_that_is_refused_names_the_key_s_permission_too() {
+        let error = sort(Access::Read, "parados.json", "s3://b/p", generic("<Code>AccessDenied</Code>"));
+        assert!(error.hints()[0].contains("kms:Decrypt"), "{:?}", error.hints());
     }
 }

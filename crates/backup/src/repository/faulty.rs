@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Before,
     /// The call happens, and its answer is lost.
     After,
+    /// The call happens, its answer is lost, and when it is repeated it is refused for what it has done.
+    Repeated,
     /// It is not allowed.
     Denied,
     /// There is no room.
@@ -28,12 +30,14 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Those that can befall any call.
     pub(crate) const ALL: [Self; 4] = [Self::Before, Self::After, Self::Denied, Self::DiskFull];
 
     fn error(self, path: &str) -> Error {
         let io = |kind| Error::Generic { store: "faulty", source: Box::new(io::Error::from(kind)) };
         match self {
             Self::Before | Self::After => io(io::ErrorKind::ConnectionReset),
+            Self::Repeated => Error::Precondition { path: path.into(), source: "412 PreconditionFailed".into() },
             Self::Denied => Error::PermissionDenied { path: path.into(), source: "403 AccessDenied".into() },
             Self::DiskFull => io(io::ErrorKind::StorageFull),
         }
@@ -59,9 +63,9 @@ impl Plan {
     async fn around<T>(&self, path: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
         match self.hit() {
             None => call.await,
-            Some(Fault::After) => {
+            Some(fault @ (Fault::After | Fault::Repeated)) => {
                 let _ = call.await;
-                Err(Fault::After.error(path))
+                Err(fault.error(path))
             }
             Some(fault) => Err(fault.error(path)),
         }

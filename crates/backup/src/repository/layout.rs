@@ -1,6 +1,7 @@
 //! The keys of the objects.
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::{Timestamp, ToSpan as _};
 use object_store::path::Path;
 
 use crate::document::Digest;
@@ -48,6 +49,18 @@ pub fn data_key(environment: &str, at: Timestamp, sealed: bool) -> Path {
     Path::from_iter([at.strftime("%Y-%m-%d").to_string(), name])
 }
 
+/// The key of the next second for a data object of the same environment; none for a key that is not such a one's.
+pub(super) fn next_data_key(key: &Path) -> Option<Path> {
+    let name = key.filename()?;
+    let suffix = [".json.zst.age", ".json"].into_iter().find(|suffix| name.ends_with(suffix))?;
+    let stem = name.strip_suffix(suffix)?;
+    let (environment, second) = stem.strip_prefix("ssm-backup-")?.rsplit_once('-')?;
+    let second = DateTime::strptime("%Y%m%d_%H%M%S", second).ok()?.checked_add(1.seconds()).ok()?;
+    let name = format!("ssm-backup-{environment}-{}{suffix}", second.strftime("%Y%m%d_%H%M%S"));
+    // Parsed, for what is percent-encoded in it already stays so.
+    Path::parse(format!("{}/{name}", second.strftime("%Y-%m-%d"))).ok()
+}
+
 /// Where the manifests of a target are. Characters that keys should not have are percent-encoded.
 pub(super) fn chain(target: &Target) -> Path {
     Path::from_iter([MANIFESTS, &target.project, &target.environment, &target.account, &target.region])
@@ -65,16 +78,17 @@ pub(super) fn sequence_of(key: &Path) -> Option<u64> {
 }
 
 /// A fingerprint key for a set of recipients: `keys/ID.RECIPIENTS.age`, where RECIPIENTS is the beginning of the SHA-256 of
-/// their texts, sorted, a line each; `keys/ID.json` when there are none.
-pub(super) fn key_object(id: &FingerprintKeyId, recipients: &[String]) -> Path {
+/// their texts, sorted, a line each. None when there are no recipients: the key is never stored unsealed, where one backup that
+/// is not sealed would tell the fingerprint key of those that are.
+pub(super) fn key_object(id: &FingerprintKeyId, recipients: &[String]) -> Option<Path> {
     if recipients.is_empty() {
-        return keys().join(format!("{id}.json"));
+        return None;
     }
     let mut recipients = recipients.to_vec();
     recipients.sort();
     recipients.dedup();
     let lines: String = recipients.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-    keys().join(format!("{id}.{}.age", hex::encode(&Digest::of(lines.as_bytes()).as_bytes()[..8])))
+    Some(keys().join(format!("{id}.{}.age", hex::encode(&Digest::of(lines.as_bytes()).as_bytes()[..8]))))
 }
 
 #[cfg(test)]
@@ -91,11 +105,26 @@ mod tests {
         assert_eq!(manifest.as_ref(), "manifests/jenkins/dev/123456789012/eu-west-1/0000000007.manifest");
         assert_eq!(sequence_of(&manifest), Some(7));
         let id = key().fingerprint_key("r").id().clone();
-        assert_eq!(key_object(&id, &[]).as_ref(), format!("keys/{id}.json"));
+        assert_eq!(key_object(&id, &[]), None, "never unsealed");
         let (one, two) = ("age1a".to_owned(), "age1b".to_owned());
         let both = key_object(&id, &[one.clone(), two.clone()]);
         assert_eq!(both, key_object(&id, &[two, one.clone()]), "in any order");
         assert_ne!(both, key_object(&id, &[one]));
+    }
+
+    #[test]
+    fn the_next_second_s_key_differs_in_nothing_else() {
+        let at: Timestamp = "2025-12-31T23:59:59.76Z".parse().unwrap();
+        let next = "2026-01-01T00:00:00Z".parse().unwrap();
+        for environment in ["dev", "a-b", "a/../b", "ö.json", "20251015_120045", "%41"] {
+            for sealed in [false, true] {
+                let key = data_key(environment, at, sealed);
+                assert_eq!(next_data_key(&key), Some(data_key(environment, next, sealed)), "{key}");
+            }
+        }
+        for other in ["2025-10-15/a.json", "parados.json", "2025-10-15/ssm-backup-dev-20251015.json"] {
+            assert_eq!(next_data_key(&Path::from(other)), None, "{other}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that was staged and never visible.
 
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::local::LocalFileSystem;
@@ -34,7 +35,8 @@ pub struct OpenOptions {
     /// For `gs://` and `az://`: settings under the names that their own tools read from the environment
     /// (`GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`, …). Other names are read over.
     pub settings: Vec<(String, String)>,
-    /// For a folder: whether it is made, of mode 0700, when it is not there.
+    /// For a folder: whether it is made when it is not there. It is then of mode 0700, which keeps others from all that is
+    /// in it, whatever mode its files are of.
     pub create_folder: bool,
 }
 
@@ -80,12 +82,36 @@ pub struct Objects {
     store: Arc<dyn ObjectStore>,
     location: Arc<str>,
     completion: Completion,
+    /// For messages: where the bucket has to be.
+    region: Option<Arc<str>>,
+}
+
+/// The size, the beginning and the end of what was written: tells our own object from another's without reading it whole.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    size: u64,
+    first: Vec<u8>,
+    last: Vec<u8>,
+}
+
+impl Ends {
+    /// The headers of a document and of its sealing are shorter.
+    const KEPT_BYTES: usize = 4096;
+
+    /// Takes what was written next.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        let room = (Self::KEPT_BYTES - self.first.len()).min(bytes.len());
+        self.first.extend_from_slice(&bytes[..room]);
+        self.last.extend_from_slice(&bytes[bytes.len().saturating_sub(Self::KEPT_BYTES)..]);
+        self.last.drain(..self.last.len().saturating_sub(Self::KEPT_BYTES));
+    }
 }
 
 impl Objects {
     /// The objects in `store`, called `location` in messages.
     pub fn new(store: Arc<dyn ObjectStore>, location: &str, completion: Completion) -> Self {
-        Self { store, location: location.into(), completion }
+        Self { store, location: location.into(), completion, region: None }
     }
 
     /// The URL, for messages.
@@ -102,7 +128,11 @@ impl Objects {
     }
 
     pub(super) fn error(&self, access: Access, key: &Path, source: object_store::Error) -> RepositoryError {
-        sort(access, key.as_ref(), &self.location, source)
+        let mut error = sort(access, key.as_ref(), &self.location, source);
+        if let RepositoryError::BucketMissing { region, .. } = &mut error {
+            *region = self.region.as_deref().map(ToOwned::to_owned);
+        }
+        error
     }
 
     /// Reads an object of at most `limit` bytes whole.
@@ -121,8 +151,12 @@ impl Objects {
 
     /// Reads at most the first `length` bytes of an object.
     pub(super) async fn read_beginning(&self, key: &Path, length: u64) -> Result<Bytes, RepositoryError> {
+        self.read_range(key, 0..length).await
+    }
+
+    async fn read_range(&self, key: &Path, range: Range<u64>) -> Result<Bytes, RepositoryError> {
         let error = |source| self.error(Access::Read, key, source);
-        let options = GetOptions { range: Some(GetRange::Bounded(0..length)), ..GetOptions::default() };
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
         self.store.get_opts(key, options).await.map_err(error)?.bytes().await.map_err(error)
     }
 
@@ -196,6 +230,14 @@ impl Objects {
         Ok(expected.next().is_none())
     }
 
+    /// Whether the object has these ends. What was written is not empty.
+    pub(super) async fn has_ends(&self, key: &Path, ends: &Ends) -> Result<bool, RepositoryError> {
+        let meta = self.store.head(key).await.map_err(|source| self.error(Access::Read, key, source))?;
+        Ok(meta.size == ends.size
+            && self.read_range(key, 0..ends.first.len() as u64).await? == ends.first
+            && self.read_range(key, ends.size - ends.last.len() as u64..ends.size).await? == ends.last)
+    }
+
     /// Writes an object whether or not it is there.
     pub(super) async fn replace(&self, key: &Path, payload: PutPayload) -> Result<(), RepositoryError> {
         let put = self.store.put(key, payload).await;
@@ -251,7 +293,8 @@ impl RepositoryUrl {
                 (Arc::new(store), Completion::Staged)
             }
         };
-        Ok(Objects::new(store, &location, completion))
+        let region = options.s3.as_ref().filter(|_| matches!(self, Self::S3(_))).map(|s3| s3.region.as_str().into());
+        Ok(Objects { region, ..Objects::new(store, &location, completion) })
     }
 }
 
@@ -261,6 +304,8 @@ fn open_s3(bucket: &Bucket, options: &S3Options) -> object_store::Result<object_
         .with_region(&options.region)
         .with_credentials(Arc::clone(&options.credentials))
         .with_conditional_put(S3ConditionalPut::ETagMatch)
+        // A bucket whose object lock retains by default refuses an upload without one.
+        .with_checksum_algorithm(Checksum::SHA256)
         .with_http_connector(ConditionalCompletion)
         .with_retry(retry());
     builder = match &options.server_side_encryption {
@@ -311,6 +356,10 @@ mod tests {
         url.open(&OpenOptions { create_folder: true, ..OpenOptions::default() }).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         url.open(&OpenOptions::default()).unwrap();
+        // Who may read one that is there is its owner's choice.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+        url.open(&OpenOptions { create_folder: true, ..OpenOptions::default() }).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o750);
 
         let file = parent.path().join("file");
         fs::write(&file, "").unwrap();

@@ -43,7 +43,7 @@ async fn contents(store: &dyn ObjectStore) -> BTreeMap<String, Bytes> {
     contents
 }
 
-async fn write(repository: &Repository, key: &str, bytes: &[u8]) -> Result<u64, RepositoryError> {
+async fn write(repository: &Repository, key: &str, bytes: &[u8]) -> Result<Finished, RepositoryError> {
     let mut upload = repository.upload(key)?;
     let bytes = bytes.to_vec();
     let written = tokio::task::spawn_blocking(move || upload.write_all(&bytes).map(|()| upload)).await.unwrap();
@@ -57,7 +57,7 @@ async fn write(repository: &Repository, key: &str, bytes: &[u8]) -> Result<u64, 
 async fn back_up(repository: &Repository, number: u8, size: usize) -> Result<Committed, RepositoryError> {
     let at = now() + SignedDuration::from_secs(number.into());
     let (key, _) = repository.free_data_key("dev", at, true).await?;
-    write(repository, &key, &vec![number; size]).await?;
+    let key = write(repository, &key, &vec![number; size]).await?.key;
     let mut draft = draft(number);
     (draft.document.key, draft.started_at) = (key.clone(), at);
     let committed = repository.commit(draft, &crate::manifest::tests::key()).await?;
@@ -134,7 +134,8 @@ async fn an_upload_is_whole_and_create_only_on_each_kind_of_store(#[case] size: 
     for (store, completion) in [(memory, Completion::Checked), (local, Completion::Staged)] {
         let repository = open(Objects::new(Arc::clone(&store), "x", completion)).await.unwrap();
         let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
-        assert_eq!(write(&repository, "2025-10-15/a.json", &bytes).await.unwrap(), size as u64);
+        let finished = write(&repository, "2025-10-15/a.json", &bytes).await.unwrap();
+        assert_eq!(finished, Finished { key: "2025-10-15/a.json".into(), size: size as u64 });
         let stored = contents(&*store).await;
         assert_eq!(stored.keys().collect::<Vec<_>>(), ["2025-10-15/a.json", "parados.json"]);
         assert_eq!(stored["2025-10-15/a.json"], bytes);
@@ -175,6 +176,97 @@ async fn a_data_key_is_free() {
     let elsewhere = open(objects).await.unwrap();
     let (third, _) = elsewhere.free_data_key("dev", now(), true).await.unwrap();
     assert_eq!(third, second, "the first is in the repository");
+}
+
+/// All of them choose their key before the first one writes.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn backups_of_many_processes_that_began_in_the_same_second_all_succeed(
+    #[values(false, true)] folder: bool,
+    #[values(10, SMALL_PART * 3 + 7)] size: usize,
+) {
+    const PROCESSES: u8 = 20;
+    let directory = tempfile::tempdir().unwrap();
+    let (_, in_memory) = memory();
+    let objects = match folder {
+        true => RepositoryUrl::Folder(directory.path().into()).open(&OpenOptions::default()).unwrap(),
+        false => in_memory,
+    };
+    open(objects.clone()).await.unwrap();
+    let mut begun = Vec::new();
+    for number in 0..PROCESSES {
+        let repository = open(objects.clone()).await.unwrap();
+        let (key, at) = repository.free_data_key("dev", now(), true).await.unwrap();
+        assert_eq!(at, now(), "nobody has written yet");
+        begun.push((number, repository, key));
+    }
+    let run = move |(number, repository, key): (u8, Repository, String)| async move {
+        let bytes = vec![number; size];
+        let finished = write(&repository, &key, &bytes).await.unwrap();
+        (finished.key, bytes)
+    };
+    let finished: Vec<_> = match folder || size < SMALL_PART {
+        true => {
+            let tasks: Vec<_> = begun.into_iter().map(|begun| tokio::spawn(run(begun))).collect();
+            futures::future::join_all(tasks).await.into_iter().map(Result::unwrap).collect()
+        }
+        // The name of many parts in a bucket is fixed with the first of them: one after the other.
+        false => {
+            let mut finished = Vec::new();
+            for begun in begun {
+                finished.push(run(begun).await);
+            }
+            finished
+        }
+    };
+    let mut stored = contents(&**objects.store()).await;
+    stored.remove("parados.json");
+    assert_eq!(stored.len(), usize::from(PROCESSES), "each has a key of its own");
+    for (key, bytes) in finished {
+        assert_eq!(stored[&key], bytes, "{key}");
+    }
+    let last = "2025-10-15/ssm-backup-dev-20251015_120104.json.zst.age";
+    assert_eq!(stored.keys().next_back().unwrap(), last, "no second is left out");
+}
+
+/// Of an upload of three parts: a look-up, its begin, the parts, its completion.
+#[rstest]
+#[case(Completion::Conditional, 5, Fault::Repeated)]
+#[case(Completion::Conditional, 5, Fault::After)]
+#[case(Completion::Checked, 6, Fault::After)]
+#[tokio::test]
+async fn a_lost_answer_to_the_completion_is_looked_up(
+    #[case] completion: Completion,
+    #[case] nth: usize,
+    #[case] fault: Fault,
+) {
+    let (store, objects) = memory();
+    let sound = open(objects).await.unwrap();
+    let lossy = FaultyStore::new(Arc::clone(&store), nth, false, fault);
+    let repository = Repository { objects: Objects::new(Arc::new(lossy.clone()), "x", completion), ..sound };
+    let bytes: Vec<u8> = (0..SMALL_PART * 2 + 50).map(|n| (n % 251) as u8).collect();
+    let finished = write(&repository, "2025-10-15/a.json", &bytes).await.unwrap();
+    assert!(lossy.calls() > nth + 1, "it was looked up");
+    assert_eq!(finished.size, bytes.len() as u64);
+    assert_eq!(contents(&*store).await["2025-10-15/a.json"], bytes);
+}
+
+#[rstest]
+#[case::of_another_size(vec![1; 9001], false)]
+#[case::that_begins_differently([vec![2; 1], vec![1; 8999]].concat(), false)]
+#[case::that_ends_differently([vec![1; 8999], vec![2; 1]].concat(), false)]
+#[case::of_the_same_bytes(vec![1; 9000], true)]
+#[tokio::test]
+async fn another_s_object_is_told_from_ours(#[case] stored: Vec<u8>, #[case] same: bool) {
+    let (store, objects) = memory();
+    let mut ends = objects::Ends::default();
+    for part in vec![1; 9000].chunks(4000) {
+        ends.push(part);
+    }
+    let key = Path::from("a");
+    assert!(matches!(objects.has_ends(&key, &ends).await, Err(RepositoryError::NotFound { .. })));
+    store.put(&key, stored.into()).await.unwrap();
+    assert_eq!(objects.has_ends(&key, &ends).await.unwrap(), same);
 }
 
 #[tokio::test]
@@ -367,10 +459,11 @@ async fn fingerprint_keys_are_kept_for_each_set_of_recipients() {
     repository.store_key(&id, &one, Bytes::from_static(b"again")).await.unwrap();
     assert!(repository.has_key(&id, &one).await.unwrap() && !repository.has_key(&id, &both).await.unwrap());
     repository.store_key(&id, &both, Bytes::from_static(b"2")).await.unwrap();
-    repository.store_key(&id, &[], Bytes::from_static(b"3")).await.unwrap();
+    assert_eq!(repository.store_key(&id, &[], Bytes::from_static(b"3")).await.unwrap(), None, "never unsealed");
+    assert!(!repository.has_key(&id, &[]).await.unwrap());
     let mut stored: Vec<_> = repository.read_keys(&id).await.unwrap().into_iter().map(|(_, bytes)| bytes).collect();
     stored.sort();
-    assert_eq!(stored, ["1", "2", "3"], "the first one of each stays");
+    assert_eq!(stored, ["1", "2"], "the first one of each stays");
 }
 
 #[tokio::test]

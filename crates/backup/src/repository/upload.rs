@@ -16,17 +16,30 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::objects::{Completion, Objects};
+use super::layout;
+use super::objects::{Completion, Ends, Objects};
 use super::{Access, RepositoryError};
 
 /// The size of a part. S3 allows 10,000 of them: 78 GiB.
 pub const PART_BYTES: usize = 8 * 1024 * 1024;
 /// How many parts are on their way at once.
 const PARTS_IN_FLIGHT: usize = 2;
+/// How many taken seconds an upload passes over before it gives up.
+const MAX_MOVES: u32 = 1000;
+
+/// A data object that is written and visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The key under which it stands: the one that was asked for, or a later second's when that was taken meanwhile.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
 
 /// An object that is being written: a [`Write`](io::Write) for the thread that makes its bytes.
 ///
-/// It becomes visible when [`finish`](Self::finish) returns, whole, and only where there was none of that key. Dropped or
+/// It becomes visible when [`finish`](Self::finish) returns, whole, and only where there was none of that key: when another
+/// process took the key of a data object meanwhile, it stands under the next second's that is free. Dropped or
 /// aborted before that, nothing of it is ever visible; what was sent is taken back in the background. (A process that is
 /// killed can leave parts behind that no listing shows: in S3 until a lifecycle rule removes them, in a folder under `.staging/`.)
 ///
@@ -41,7 +54,7 @@ pub struct Upload {
     runtime: Handle,
     permits: Arc<Semaphore>,
     messages: Option<mpsc::UnboundedSender<Message>>,
-    sender: Option<JoinHandle<Result<(), RepositoryError>>>,
+    sender: Option<JoinHandle<Result<Path, RepositoryError>>>,
 }
 
 enum Message {
@@ -53,7 +66,7 @@ impl Upload {
     pub(super) fn start(objects: Objects, key: Path, staging: Path, part_bytes: usize) -> Self {
         let runtime = Handle::current();
         let (messages, receiver) = mpsc::unbounded_channel();
-        let sending = Sending { objects, key: key.clone(), staging };
+        let sending = Sending { objects, key: key.clone(), staging, ends: Ends::default(), moves: 0 };
         let sender = Some(runtime.spawn(sending.run(receiver)));
         let permits = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
         Self { key, buffer: Vec::new(), part_bytes, size: 0, runtime, permits, messages: Some(messages), sender }
@@ -64,19 +77,20 @@ impl Upload {
         self.size
     }
 
-    /// Sends the rest and makes the object visible. Its size in bytes.
+    /// Sends the rest and makes the object visible.
     ///
     /// # Errors
-    /// [`RepositoryError::AlreadyExists`] when there is one, and whatever went wrong with a part. Nothing is visible then,
-    /// except that an error of the last call itself may leave an object behind that no manifest names.
-    pub async fn finish(mut self) -> Result<u64, RepositoryError> {
+    /// [`RepositoryError::AlreadyExists`] when there is one and the upload cannot move to another key: its key bears no second,
+    /// or it is of many parts in a bucket, where the name is fixed with the first part. And whatever went wrong with a part.
+    /// Nothing is visible then, except that an error of the last call itself may leave an object behind that no manifest names.
+    pub async fn finish(mut self) -> Result<Finished, RepositoryError> {
         let rest = std::mem::take(&mut self.buffer).into();
         if let Some(messages) = self.messages.take() {
             // An error here means that the sender ended early: it says why below.
             let _ = messages.send(Message::Finish(rest));
         }
-        self.sender_result().await?;
-        Ok(self.size)
+        let key = self.sender_result().await?;
+        Ok(Finished { key: key.into(), size: self.size })
     }
 
     /// Gives the upload up and waits until what was sent is taken back.
@@ -85,7 +99,7 @@ impl Upload {
         let _ = self.sender_result().await;
     }
 
-    async fn sender_result(&mut self) -> Result<(), RepositoryError> {
+    async fn sender_result(&mut self) -> Result<Path, RepositoryError> {
         match self.sender.take() {
             Some(sender) => sender.await.unwrap_or_else(|_| Err(self.unfinished())),
             None => Err(self.unfinished()),
@@ -144,50 +158,78 @@ struct Sending {
     objects: Objects,
     key: Path,
     staging: Path,
+    /// What was sent in parts.
+    ends: Ends,
+    moves: u32,
 }
 
 impl Sending {
-    async fn run(self, mut messages: mpsc::UnboundedReceiver<Message>) -> Result<(), RepositoryError> {
+    /// Sends what comes. The key under which it stands.
+    async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) -> Result<Path, RepositoryError> {
         match messages.recv().await {
-            None => Err(self.unfinished()),
-            Some(Message::Finish(bytes)) => self.objects.create(&self.key, PutPayload::from_bytes(bytes)).await,
-            Some(Message::Part(bytes, permit)) => {
-                let name = match self.objects.completion() {
-                    Completion::Staged => &self.staging,
-                    Completion::Conditional | Completion::Checked => &self.key,
-                };
-                let mut upload = self.objects.store().put_multipart(name).await.map_err(|error| self.error(error))?;
-                let sent = self.send_parts(&mut *upload, (bytes, permit), messages).await;
-                let result = match sent {
-                    Ok(()) => self.complete(&mut *upload).await,
-                    Err(error) => Err(error),
-                };
-                if result.is_err() {
-                    // Best effort: what stays behind is not visible.
-                    let _ = upload.abort().await;
-                }
-                result
-            }
+            None => return Err(self.unfinished()),
+            Some(Message::Finish(bytes)) => self.create(bytes).await?,
+            Some(Message::Part(bytes, permit)) => self.run_parts((bytes, permit), messages).await?,
         }
+        Ok(self.key)
+    }
+
+    /// Writes an object of one part, under the next second's key when another took this one.
+    async fn create(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {
+        let payload = PutPayload::from_bytes(bytes);
+        while let Err(error) = self.objects.create(&self.key, payload.clone()).await {
+            self.move_on(error).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_parts(
+        &mut self,
+        first: (Bytes, OwnedSemaphorePermit),
+        messages: mpsc::UnboundedReceiver<Message>,
+    ) -> Result<(), RepositoryError> {
+        let name = match self.objects.completion() {
+            Completion::Staged => &self.staging,
+            Completion::Conditional | Completion::Checked => {
+                // The name cannot be changed later, and the key may have been chosen long ago.
+                self.find_free_key().await?;
+                &self.key
+            }
+        };
+        let mut upload = self.objects.store().put_multipart(name).await.map_err(|error| self.error(error))?;
+        let result = match self.send_parts(&mut *upload, first, messages).await {
+            Ok(()) => self.complete(&mut *upload).await,
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            // Best effort: what stays behind is not visible.
+            let _ = upload.abort().await;
+        }
+        result
     }
 
     async fn send_parts(
-        &self,
+        &mut self,
         upload: &mut dyn MultipartUpload,
         first: (Bytes, OwnedSemaphorePermit),
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<(), RepositoryError> {
         let mut in_flight = FuturesUnordered::new();
+        self.ends.push(&first.0);
         in_flight.push(send(upload, first.0, Some(first.1)));
         let mut finished = false;
         while !(finished && in_flight.is_empty()) {
             tokio::select! {
                 Some(sent) = in_flight.next(), if !in_flight.is_empty() => sent.map_err(|error| self.error(error))?,
                 message = messages.recv(), if !finished => match message {
-                    Some(Message::Part(bytes, permit)) => in_flight.push(send(upload, bytes, Some(permit))),
+                    Some(Message::Part(bytes, permit)) => {
+                        self.ends.push(&bytes);
+                        in_flight.push(send(upload, bytes, Some(permit)));
+                    }
                     Some(Message::Finish(bytes)) => {
                         finished = true;
                         if !bytes.is_empty() {
+                            self.ends.push(&bytes);
                             in_flight.push(send(upload, bytes, None));
                         }
                     }
@@ -198,20 +240,81 @@ impl Sending {
         Ok(())
     }
 
-    async fn complete(&self, upload: &mut dyn MultipartUpload) -> Result<(), RepositoryError> {
-        if self.objects.completion() == Completion::Checked && self.objects.exists(&self.key).await? {
-            return Err(self.taken());
+    async fn complete(&mut self, upload: &mut dyn MultipartUpload) -> Result<(), RepositoryError> {
+        match self.objects.completion() {
+            Completion::Staged => {
+                upload.complete().await.map_err(|error| self.error(error))?;
+                let linked = self.link().await;
+                if linked.is_err() {
+                    // Never visible under its name.
+                    let _ = self.objects.store().delete(&self.staging).await;
+                }
+                return linked;
+            }
+            Completion::Checked if self.objects.exists(&self.key).await? => return Err(self.taken()),
+            Completion::Checked | Completion::Conditional => {}
         }
-        upload.complete().await.map_err(|error| self.error(error))?;
-        if self.objects.completion() == Completion::Staged {
-            let renamed = self.objects.store().rename_if_not_exists(&self.staging, &self.key).await;
-            if let Err(error) = renamed {
-                // Never visible under its name.
-                let _ = self.objects.store().delete(&self.staging).await;
-                return Err(self.error(error));
+        match upload.complete().await {
+            Ok(_) => Ok(()),
+            Err(error) => self.look_up(self.error(error)).await,
+        }
+    }
+
+    /// Gives the staged file its name, the next second's when another took this one.
+    async fn link(&mut self) -> Result<(), RepositoryError> {
+        loop {
+            match self.objects.store().rename_if_not_exists(&self.staging, &self.key).await {
+                Ok(()) => return Ok(()),
+                Err(error) => match self.error(error) {
+                    error @ RepositoryError::AlreadyExists { .. } => self.move_on(error).await?,
+                    error => return self.look_up(error).await,
+                },
             }
         }
-        Ok(())
+    }
+
+    /// After a completion that failed: whether it happened all the same. When its answer is lost it is asked for again, and
+    /// the store then says that the name is taken, or that it knows no such upload. The object is ours when it has the size,
+    /// the beginning and the end of what was sent: these hold what no other backup has, the snapshot's id or the random bytes
+    /// of the sealing. Otherwise, and when that cannot be read, the completion's error stays.
+    async fn look_up(&self, error: RepositoryError) -> Result<(), RepositoryError> {
+        let open = matches!(error, RepositoryError::AlreadyExists { .. } | RepositoryError::NotFound { .. })
+            || error.leaves_a_write_open();
+        match open && self.objects.has_ends(&self.key, &self.ends).await.unwrap_or(false) {
+            true => Ok(()),
+            false => Err(error),
+        }
+    }
+
+    /// After `error`: when it says that the key is taken, goes to the next one that is free.
+    async fn move_on(&mut self, error: RepositoryError) -> Result<(), RepositoryError> {
+        match (&error, layout::next_data_key(&self.key)) {
+            (RepositoryError::AlreadyExists { .. }, Some(next)) if self.moves < MAX_MOVES => {
+                self.moves += 1;
+                self.key = next;
+                self.find_free_key().await
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Goes to the first key from this one on that is not taken. One that may not be looked up counts as free, and the
+    /// create-only write decides.
+    async fn find_free_key(&mut self) -> Result<(), RepositoryError> {
+        loop {
+            match self.objects.exists(&self.key).await {
+                Ok(false) | Err(RepositoryError::Denied { .. }) => return Ok(()),
+                Ok(true) => {}
+                Err(error) => return Err(error),
+            }
+            match layout::next_data_key(&self.key) {
+                Some(next) if self.moves < MAX_MOVES => {
+                    self.moves += 1;
+                    self.key = next;
+                }
+                _ => return Err(self.taken()),
+            }
+        }
     }
 
     fn error(&self, error: object_store::Error) -> RepositoryError {

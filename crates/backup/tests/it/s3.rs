@@ -6,8 +6,8 @@ use std::sync::Arc;
 use object_store::StaticCredentialProvider;
 use object_store::aws::AwsCredential;
 use parados_backup::repository::{
-    Access, OpenOptions, PART_BYTES, Repository, RepositoryError, RepositoryUrl, S3Options, ServerSideEncryption,
-    SnapshotFilter,
+    Access, Finished, OpenOptions, PART_BYTES, Repository, RepositoryError, RepositoryUrl, S3Options,
+    ServerSideEncryption, SnapshotFilter,
 };
 use parados_backup::signature::SigningKey;
 use rstest::rstest;
@@ -51,7 +51,7 @@ fn start() -> Moto {
     moto
 }
 
-async fn write(repository: &Repository, key: &str, bytes: Vec<u8>) -> Result<u64, RepositoryError> {
+async fn write(repository: &Repository, key: &str, bytes: Vec<u8>) -> Result<Finished, RepositoryError> {
     let mut upload = repository.upload(key)?;
     let written = tokio::task::spawn_blocking(move || upload.write_all(&bytes).map(|()| upload)).await.unwrap();
     match written {
@@ -63,7 +63,7 @@ async fn write(repository: &Repository, key: &str, bytes: Vec<u8>) -> Result<u64
 /// A backup as the repository sees one: a data object, a manifest, the hint.
 async fn back_up(repository: &Repository, size: usize) -> Result<String, RepositoryError> {
     let (key, _) = repository.free_data_key("dev", now(), false).await?;
-    write(repository, &key, vec![b'x'; size]).await?;
+    let key = write(repository, &key, vec![b'x'; size]).await?.key;
     let mut draft = draft(1);
     draft.document.key = key.clone();
     repository.commit(draft, &SigningKey::from_seed(&[1; 32], "parados")).await?;
@@ -120,6 +120,23 @@ async fn every_object_is_encrypted_as_configured_and_what_was_put(#[values(false
     assert_eq!(repository.snapshots(&SnapshotFilter::target(&target())).await.unwrap().entries.len(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_upload_has_a_checksum_as_a_bucket_under_object_lock_wants_it() {
+    let moto = start();
+    moto.require_checksum();
+    let unchecked = ["put-object", "--bucket", "backups", "--key", "x", "--checksum-algorithm", "CRC32"];
+    let refused = testkit::aws_cli(&moto).arg("s3api").args(unchecked).output().unwrap();
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && words.contains("x-amz-checksum-"), "{words}");
+
+    let repository = open(&moto, "s3://backups").await.unwrap();
+    back_up(&repository, 10).await.unwrap();
+    let large = back_up(&repository, PART_BYTES + 1).await.unwrap();
+    let head = ["s3api", "head-object", "--bucket", "backups", "--checksum-mode", "ENABLED", "--key", &large];
+    let checksum = aws(&moto, &[&head[..], &["--query", "ChecksumSHA256", "--output", "text"]].concat());
+    assert_ne!(checksum, "None", "S3 keeps it with the object");
+}
+
 #[rstest]
 #[case::in_one_part(10)]
 #[case::in_two_parts(PART_BYTES + 1)]
@@ -135,12 +152,34 @@ async fn an_object_that_is_there_is_not_replaced(#[case] size: usize) {
     assert_eq!(uploads, "null", "the parts were taken back");
 }
 
+#[rstest]
+#[case::in_one_part(10)]
+#[case::in_two_parts(PART_BYTES + 1)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_key_that_another_process_took_meanwhile_gives_way_to_the_next_second(#[case] size: usize) {
+    let moto = start();
+    let mut keys = Vec::new();
+    let (one, other) = (open(&moto, "s3://backups").await.unwrap(), open(&moto, "s3://backups").await.unwrap());
+    for repository in [&one, &other] {
+        keys.push(repository.free_data_key("dev", now(), false).await.unwrap().0);
+    }
+    assert_eq!(keys[0], keys[1]);
+    let first = write(&one, &keys[0], vec![b'1'; size]).await.unwrap();
+    let second = write(&other, &keys[1], vec![b'2'; size]).await.unwrap();
+    assert_eq!(first.key, keys[0]);
+    assert!(second.key > first.key, "{second:?}");
+    assert_eq!(aws(&moto, &["s3", "cp", &format!("s3://backups/{}", first.key), "-"]), "1".repeat(size));
+    assert_eq!(aws(&moto, &["s3", "cp", &format!("s3://backups/{}", second.key), "-"]), "2".repeat(size));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_bucket_is_named_with_the_command_that_makes_it() {
     let moto = Moto::start();
     let error = open(&moto, "s3://nobodys/p").await.unwrap_err();
     assert!(matches!(error, RepositoryError::BucketMissing { .. }), "{error:?}");
-    assert!(error.hints()[0].contains("create-bucket --bucket nobodys"), "{:?}", error.hints());
+    let end =
+        "create-bucket --bucket nobodys --region eu-west-1 --create-bucket-configuration LocationConstraint=eu-west-1";
+    assert!(error.hints()[0].ends_with(end), "{:?}", error.hints());
 }
 
 #[rstest]
