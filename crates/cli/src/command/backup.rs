@@ -46,9 +46,22 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
         &args.selector,
         &args.snapshot,
     )?;
-    let run = BackupRun::prepare(&settings, BackupOptions { full: args.full, dry_run: args.dry_run })?;
+    let output = global.stdout();
+    let options = BackupOptions { full: args.full, dry_run: args.dry_run };
+    let run = match BackupRun::prepare(&settings, options) {
+        Ok(run) => run,
+        Err(failure) => {
+            if output.is_json() {
+                let places = BackupRun::places(&settings).into_iter();
+                let reports =
+                    places.map(|place| view::cannot_begin(place, &settings, args.dry_run, &failure)).collect();
+                output.result(&BackupView::of(reports, Vec::new()), String::new)?;
+            }
+            return Err(failure);
+        }
+    };
     let progress = Progress::new(global.progress);
-    let places = run.places();
+    let places = BackupRun::places(&settings);
     let backup = Backup { run: &run, settings: &settings, dry_run: args.dry_run, progress: &progress };
     let (reports, failure) = runtime::run(async {
         Ok(match places.as_slice() {
@@ -60,7 +73,6 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
             places => (backup.in_order(places).await, None),
         })
     })?;
-    let output = global.stdout();
     if let Some(failure) = failure {
         // Whoever reads reports finds one here too. For a person the failure says it all.
         if output.is_json() {

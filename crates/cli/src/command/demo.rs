@@ -112,6 +112,9 @@ async fn back_up(config: &Config, environment: &str, progress: &Progress) -> Res
         &SnapshotFlags::default(),
     )?;
     let run = BackupRun::prepare(&settings, BackupOptions::default())?;
-    let place = run.places().first().copied().ok_or_else(|| Failure::failed("the configuration has no store"))?;
+    let place = BackupRun::places(&settings)
+        .first()
+        .copied()
+        .ok_or_else(|| Failure::failed("the configuration has no store"))?;
     run.back_up(place, &progress.observer()).await
 }

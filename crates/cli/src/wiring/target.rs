@@ -63,8 +63,8 @@ impl<'a> BackupRun<'a> {
     }
 
     /// The places, in order; at least one.
-    pub(crate) fn places(&self) -> Vec<Place<'a>> {
-        match &self.settings.store {
+    pub(crate) fn places(settings: &'a Settings) -> Vec<Place<'a>> {
+        match &settings.store {
             StoreSettings::Aws(targets) => targets.iter().map(Place::Aws).collect(),
             StoreSettings::Embedded(folder) => vec![Place::Embedded(folder)],
         }
