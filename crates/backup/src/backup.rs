@@ -86,34 +86,15 @@ pub struct BackupRequest {
 pub async fn backup(context: &BackupContext, request: &BackupRequest, observer: &dyn Observer) -> BackupReport {
     let started_at = context.clock.now();
     let begun = Instant::now();
-    let mut report = BackupReport {
-        verdict: Verdict::Failed,
-        target: request.target.clone(),
-        snapshot: None,
-        sequence: None,
-        key: None,
-        repository: context.repository.location().to_owned(),
-        parameter_count: 0,
-        version_count: 0,
-        reused: 0,
-        missing: Vec::new(),
-        calls: 0,
-        calls_by_operation: Default::default(),
-        throttles: 0,
-        content_bytes: 0,
-        bytes: 0,
-        started_at,
-        seconds: 0.0,
-        dry_run: request.dry_run,
-        error: None,
-        hints: Vec::new(),
-    };
+    let location = context.repository.location().to_owned();
+    let mut report = BackupReport::failed(request.target.clone(), location, started_at);
+    report.dry_run = request.dry_run;
     let observer = &NoticeThrottles { observer, meter: &context.meter, said: AtomicU64::new(0) };
     match (Run { context, request, observer, started_at }).run(&mut report).await {
         Ok(verdict) => report.verdict = verdict,
         Err(error) => {
             report.verdict = Verdict::Failed;
-            report.hints = error.hints();
+            report.hints.extend(error.hints());
             report.error = Some(error.chain());
         }
     }
@@ -172,9 +153,12 @@ impl Run<'_> {
         };
         self.check_clock(head.as_ref())?;
         let fingerprints = Arc::new(context.signing_key.fingerprint_key(context.repository.id()));
-        let previous = match request.full {
-            true => None,
-            false => head.and_then(|head| previous::open(context, request, head, &fingerprints)),
+        let previous = match head.filter(|_| !request.full) {
+            None => None,
+            Some(head) => previous::open(context, request, head, &fingerprints).await.unwrap_or_else(|reason| {
+                report.hints.push(format!("everything was read, because the previous snapshot is of no use: {reason}"));
+                None
+            }),
         };
         self.observer.event(&Event::Started {
             target: request.target.clone(),
@@ -187,14 +171,26 @@ impl Run<'_> {
         report.key = Some(key.clone());
 
         if request.dry_run {
-            let (outcome, count) = self.collect_only(&fingerprints, previous).await?;
+            let (outcome, count) = match self.collect_only(&fingerprints, previous).await {
+                Err(BackupError::Previous(reason)) => {
+                    report.hints.push(read_again(&reason));
+                    self.collect_only(&fingerprints, None).await?
+                }
+                outcome => outcome?,
+            };
             report.parameter_count = count.parameters;
             report.version_count = count.versions;
             report.reused = count.reused;
             return Ok(conclude(report, outcome, count.parameters, &request.selector_text));
         }
 
-        let (outcome, written) = self.collect_and_write(&key, begun_at, &fingerprints, previous).await?;
+        let (outcome, written) = match self.collect_and_write(&key, begun_at, &fingerprints, previous).await {
+            Err(BackupError::Previous(reason)) => {
+                report.hints.push(read_again(&reason));
+                self.collect_and_write(&key, begun_at, &fingerprints, None).await?
+            }
+            outcome => outcome?,
+        };
         report.parameter_count = written.counts.parameters;
         report.version_count = written.counts.versions;
         report.reused = written.counts.reused;
@@ -234,6 +230,11 @@ impl Run<'_> {
         };
         self.store_fingerprint_key(&fingerprints).await?;
         let committed = context.repository.commit(draft, &context.signing_key).await?;
+        if let Some(damage) = &committed.damaged_previous {
+            report
+                .hints
+                .push(format!("the manifest before this one is damaged, and the chain goes on from it: {damage}"));
+        }
         report.snapshot = Some(committed.summary.id.to_string());
         report.sequence = Some(committed.summary.sequence);
         self.observer.event(&Event::Committed {
@@ -261,12 +262,13 @@ impl Run<'_> {
     /// A copy of the fingerprints' key for whoever can open snapshots, once for each set of recipients.
     async fn store_fingerprint_key(&self, fingerprints: &FingerprintKey) -> Result<(), BackupError> {
         let (repository, recipients) = (&self.context.repository, self.recipients());
+        // In the clear, it would say of every sealed snapshot whether a guess at a value is right.
+        let Some(sealer) = self.context.sealer.clone() else { return Ok(()) };
         if repository.has_key(fingerprints.id(), &recipients).await? {
             return Ok(());
         }
-        let (stored, sealer) = (fingerprints.to_stored(), self.context.sealer.clone());
+        let stored = fingerprints.to_stored();
         let seal = move || -> Result<Vec<u8>, EncodeError> {
-            let Some(sealer) = sealer else { return Ok(stored.to_vec()) };
             let mut sealed = sealer.wrap(Vec::new())?;
             sealed.write_all(&stored)?;
             Ok(sealed.finish()?)
@@ -353,14 +355,13 @@ impl Run<'_> {
     }
 }
 
+fn read_again(reason: &str) -> String {
+    format!("everything was read again, because the previous snapshot could not be used: {reason}")
+}
+
 /// The verdict, and what goes with it into the report.
 fn conclude(report: &mut BackupReport, outcome: CollectOutcome, parameters: u64, selector: &str) -> Verdict {
     report.missing = outcome.missing;
-    if let Some(reason) = outcome.not_reused {
-        report
-            .hints
-            .push(format!("the previous snapshot could not be read, so its parameters were read again: {reason}"));
-    }
     match (outcome.matched, parameters) {
         (0, _) => {
             report.hints.push(format!(

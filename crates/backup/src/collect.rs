@@ -15,10 +15,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
 
 use futures::{Stream, StreamExt, future, stream};
+use parados_parameter::reading::describe_all;
 use parados_parameter::{
     DescribeRequest, Filter, FilterKey, FilterOption, MAX_PAGE, MAX_TAG_NAMES, Operation, ParameterMetadata,
     ParameterName, Selector, SharedStore, StoreError, StoreErrorKind,
 };
+use thiserror::Error;
 use tokio::sync::mpsc;
 
 pub use self::previous::{PreviousEntry, PreviousIndex, PreviousRecords};
@@ -62,8 +64,17 @@ pub struct CollectOutcome {
     pub matched: u64,
     /// What matched and was not read, sorted by name.
     pub missing: Vec<Missing>,
-    /// Why the previous snapshot was of no use, where it was not.
-    pub not_reused: Option<String>,
+}
+
+/// A read that is not the whole: what was sent to the sink must not become a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CollectError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The previous snapshot could not be read to its end, or is not what its manifest says. Without it the read may succeed.
+    #[error("the previous snapshot could not be used: {0}")]
+    Previous(String),
 }
 
 /// Where the records go: a bounded queue, so that a slow writer slows the reader rather than filling the memory.
@@ -74,8 +85,8 @@ pub type Sink = mpsc::Sender<Vec<Collected>>;
 struct Listed {
     metadata: ParameterMetadata,
     fingerprint: Fingerprint,
-    /// The fingerprint of its value, where the previous snapshot has the parameter as it is.
-    unchanged: Option<Fingerprint>,
+    /// The previous snapshot has the parameter as it is.
+    unchanged: bool,
 }
 
 /// Reads what `request` asks of `store` into `sink`. A parameter is sent at most once; those that could not be read are in the
@@ -85,8 +96,8 @@ struct Listed {
 /// tags are always read, because a change of them moves none of the three.
 ///
 /// # Errors
-/// When the listing fails, when a call that the read cannot do without is denied everywhere, when the credentials are refused, or
-/// when the store stops answering: then what was sent is not the whole, and must not become a snapshot.
+/// [`CollectError::Store`] when the listing fails, when a call that the read cannot do without is denied everywhere, when the
+/// credentials are refused, or when the store stops answering; [`CollectError::Previous`].
 pub async fn collect(
     store: &SharedStore,
     request: &CollectRequest,
@@ -94,7 +105,7 @@ pub async fn collect(
     mut previous: Option<PreviousRecords>,
     observer: &dyn Observer,
     sink: &Sink,
-) -> Result<CollectOutcome, StoreError> {
+) -> Result<CollectOutcome, CollectError> {
     let reader = Reader::new(store, request, fingerprints);
     let mut progress = Progress { observer, parameters: 0, reused: 0, missing: Vec::new() };
     let index = previous.as_mut().map(PreviousRecords::take_index);
@@ -112,20 +123,20 @@ pub async fn collect(
         let mut records = previous.open();
         while let Some(chunk) = records.next().await {
             match chunk {
-                Ok(chunk) => progress.pass_on(kept.take(chunk, fingerprints), Vec::new(), sink).await?,
-                Err(reason) => outcome.not_reused = Some(reason),
+                Ok(chunk) => progress.pass_on(kept.take(chunk), Vec::new(), sink).await?,
+                Err(reason) => return Err(CollectError::Previous(reason)),
             }
         }
         // What the previous snapshot turned out not to have, or to have with other labels, is read after all.
         let left = kept.take_names();
         for names in left.chunks(MAX_PAGE) {
-            let (listed, gone) = list_again(store, names, fingerprints).await?;
+            let (listed, gone) = list_again(store, names, request, fingerprints).await?;
             progress.missing.retain(|missing| !names.contains(&missing.name));
             progress.pass_on(Vec::new(), gone, sink).await?;
             read_chunks(&reader, stream::iter([listed]), &mut kept, &mut progress, sink).await?;
         }
     }
-    reader.check_at_end()?;
+    reader.check_at_end(progress.reused > 0)?;
     outcome.missing = progress.missing;
     outcome.missing.sort_by(|a, b| a.name.cmp(&b.name).then(a.what.cmp(&b.what)));
     Ok(outcome)
@@ -168,7 +179,7 @@ async fn list(
                 continue;
             }
             let fingerprint = fingerprints.metadata(&metadata);
-            let unchanged = index.and_then(|index| index.holds(&metadata, fingerprint));
+            let unchanged = index.is_some_and(|index| index.holds(&metadata, fingerprint));
             chunk.push(Listed { metadata, fingerprint, unchanged });
             if chunk.len() == CHUNK
                 && chunks.send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK))).await.is_err()
@@ -198,23 +209,20 @@ async fn list(
 async fn list_again(
     store: &SharedStore,
     names: &[ParameterName],
+    request: &CollectRequest,
     fingerprints: &FingerprintKey,
 ) -> Result<(Vec<Listed>, Vec<Missing>), StoreError> {
     let values = names.iter().map(ToString::to_string).collect();
-    let filters = vec![Filter { key: FilterKey::Name, option: FilterOption::Equals, values }];
-    let mut ask = DescribeRequest { filters, max_results: MAX_PAGE, next_token: None };
-    let mut listed = BTreeMap::new();
-    loop {
-        let page = store.describe(&ask).await?;
-        for metadata in page.items {
+    let filter = Filter { key: FilterKey::Name, option: FilterOption::Equals, values };
+    let found = describe_all(store.as_ref(), &[filter]).await?;
+    let listed: BTreeMap<_, _> = found
+        .into_iter()
+        .filter(|metadata| request.selector.matches(metadata))
+        .map(|metadata| {
             let fingerprint = fingerprints.metadata(&metadata);
-            listed.insert(metadata.name.clone(), Listed { metadata, fingerprint, unchanged: None });
-        }
-        match page.next_token {
-            None => break,
-            token => ask.next_token = token,
-        }
-    }
+            (metadata.name.clone(), Listed { metadata, fingerprint, unchanged: false })
+        })
+        .collect();
     let gone = names.iter().filter(|name| !listed.contains_key(name)).map(|name| Missing {
         name: name.clone(),
         what: MissingPart::Value,

@@ -68,17 +68,21 @@ fn peers(bench: &Bench, parameters: u32) -> Result<Vec<Peer>, Failure> {
     let mut peers = Vec::new();
     if bench.parados.exists() {
         let (_, recipient) = age_identity(folder)?;
-        let shown = format!(
-            "backup --project bench --environment dev --store aws --repository s3://{BUCKET}/{parameters}-{{run}} --name-contains /dev/ \
-             --recipient {recipient} --unlimited --full --output json"
-        );
-        peers.push(Peer {
-            name: "parados",
-            program: bench.parados.clone(),
-            arguments: words(&shown),
-            environment: vec![("HOME", folder.to_owned()), ("XDG_DATA_HOME", folder.join("data"))],
-            shown: format!("parados {shown}"),
-        });
+        // The peers read neither labels nor tags. Labels cost a call for each parameter, so there is a row without them too.
+        for (name, labels) in [("parados", " --no-labels"), ("parados with labels", "")] {
+            let place = name.replace(' ', "-");
+            let shown = format!(
+                "backup --project bench --environment dev --store aws --repository s3://{BUCKET}/{place}-{parameters}-{{run}} \
+                 --name-contains /dev/ --recipient {recipient} --unlimited --full{labels} --output json"
+            );
+            peers.push(Peer {
+                name,
+                program: bench.parados.clone(),
+                arguments: words(&shown),
+                environment: vec![("HOME", folder.to_owned()), ("XDG_DATA_HOME", folder.join("data"))],
+                shown: format!("parados {shown}"),
+            });
+        }
     }
     let to = |name: &str| folder.join(format!("{name}-{parameters}-{{run}}")).display().to_string();
     peers.push(Peer {

@@ -1,8 +1,10 @@
 //! How long the command takes to say something.
 
 use std::fs;
+use std::process::Command;
 
 use super::Bench;
+use super::output;
 use super::table::Table;
 use crate::failure::Failure;
 use crate::measure::{Cost, Probe};
@@ -14,6 +16,10 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Table>, Failure> {
     let repository = bench.folder.path().join("empty");
     fs::create_dir_all(&repository).map_err(Failure::file(&repository))?;
     let url = format!("file://{}", repository.display());
+    let home = bench.folder.path();
+    let mut init = Command::new(&bench.parados);
+    init.args(["init", "--repository", &url]).env("HOME", home).env("XDG_DATA_HOME", home.join("data"));
+    output(&mut init)?;
     let mut table = Table::new("Start-up");
     for (name, arguments) in
         [("parados --version", vec!["--version"]), ("parados snapshots", vec!["snapshots", "--repository", &url])]

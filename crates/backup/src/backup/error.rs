@@ -1,21 +1,24 @@
 //! Why a backup failed.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
 
 use jiff::Timestamp;
 use parados_parameter::{StoreError, StoreErrorKind};
-use thiserror::Error;
 
+use crate::collect::CollectError;
 use crate::document::EncodeError;
 use crate::repository::RepositoryError;
 
 /// A backup that committed nothing.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The store could not be read.
     #[error("the store could not be read")]
     Store(#[from] StoreError),
+    /// The previous snapshot could not be read, or is not what its manifest says; reading everything may succeed.
+    #[error("the previous snapshot could not be used: {0}")]
+    Previous(String),
     /// The repository could not be read or written.
     #[error("the repository could not be used")]
     Repository(#[source] Box<RepositoryError>),
@@ -38,6 +41,15 @@ pub enum BackupError {
     Interrupted,
 }
 
+impl From<CollectError> for BackupError {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::Store(error) => Self::Store(error),
+            CollectError::Previous(reason) => Self::Previous(reason),
+        }
+    }
+}
+
 impl From<RepositoryError> for BackupError {
     fn from(error: RepositoryError) -> Self {
         Self::Repository(Box::new(error))
@@ -47,18 +59,7 @@ impl From<RepositoryError> for BackupError {
 impl BackupError {
     /// The error and what caused it, in one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            let words = error.to_string();
-            // Some libraries repeat their source in their own message.
-            if !text.contains(&words) {
-                text.push_str(": ");
-                text.push_str(&words);
-            }
-            source = error.source();
-        }
-        text
+        chain(self)
     }
 
     /// What to do about it, one line each.
@@ -92,6 +93,22 @@ fn store_hints(error: &StoreError) -> Vec<String> {
         _ => return Vec::new(),
     };
     vec![hint]
+}
+
+/// An error and what caused it, in one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let words = error.to_string();
+        // Some libraries repeat their source in their own message.
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use parados_parameter::{Label, ParameterMetadata, ParameterName, Tag, Version};
 
 use super::{Collected, Listed};
 use crate::document::ParameterRecord;
-use crate::fingerprint::{Fingerprint, FingerprintKey};
+use crate::fingerprint::Fingerprint;
 
 /// What the previous snapshot's manifest says of each parameter that is whole in it.
 #[derive(Debug, Default)]
@@ -23,8 +23,6 @@ pub struct PreviousEntry {
     pub last_modified_date: Timestamp,
     /// The fingerprint of what the listing said.
     pub metadata: Fingerprint,
-    /// The fingerprint of the value.
-    pub value: Fingerprint,
 }
 
 impl PreviousIndex {
@@ -33,14 +31,11 @@ impl PreviousIndex {
         Self(entries.into_iter().collect())
     }
 
-    /// The fingerprint of the value, where the previous snapshot has this parameter as it is listed now. The version alone
-    /// would not do: a parameter that is deleted and created again starts at 1.
-    pub(super) fn holds(&self, listed: &ParameterMetadata, metadata: Fingerprint) -> Option<Fingerprint> {
-        let entry = self.0.get(&listed.name)?;
-        let same = entry.version == listed.version
-            && entry.last_modified_date == listed.last_modified_date
-            && entry.metadata == metadata;
-        same.then_some(entry.value)
+    /// Whether the previous snapshot has this parameter as it is listed now. The version alone would not do: a parameter that
+    /// is deleted and created again starts at 1.
+    pub(super) fn holds(&self, listed: &ParameterMetadata, metadata: Fingerprint) -> bool {
+        let (version, last_modified_date) = (listed.version, listed.last_modified_date);
+        self.0.get(&listed.name) == Some(&PreviousEntry { version, last_modified_date, metadata })
     }
 }
 
@@ -50,7 +45,8 @@ pub struct PreviousRecords {
     pub id: String,
     /// What it holds.
     pub index: PreviousIndex,
-    /// Opens its document. The records come in chunks; an error (in words) is the last item.
+    /// Opens its document. The records come in chunks, and count only when the last item was not an error (in words): the
+    /// document's digest, which the signed manifest vouches for, is known at its end.
     pub open: Box<dyn FnOnce() -> BoxStream<'static, Result<Vec<ParameterRecord>, String>> + Send>,
 }
 
@@ -69,8 +65,6 @@ impl PreviousRecords {
 pub(super) struct Unchanged {
     version: Version,
     metadata: Fingerprint,
-    /// Of the value, as the signed manifest says it.
-    value: Fingerprint,
     /// The tags of today; none where they could not be read.
     tags: Option<Vec<Tag>>,
     /// The labels of today, where they are wanted and the listing says them.
@@ -78,22 +72,15 @@ pub(super) struct Unchanged {
 }
 
 impl Unchanged {
-    pub(super) fn new(
-        listed: Listed,
-        value: Fingerprint,
-        tags: Option<Vec<Tag>>,
-        with_labels: bool,
-    ) -> (ParameterName, Self) {
+    pub(super) fn new(listed: Listed, tags: Option<Vec<Tag>>, with_labels: bool) -> (ParameterName, Self) {
         let Listed { metadata, fingerprint, .. } = listed;
         let labels = metadata.annotations.map(|annotations| annotations.labels).filter(|_| with_labels);
-        (metadata.name, Self { version: metadata.version, metadata: fingerprint, value, tags, labels })
+        (metadata.name, Self { version: metadata.version, metadata: fingerprint, tags, labels })
     }
 
-    /// Whether a record of the previous document is this parameter: its version, a value that the manifest vouches for, and
-    /// the labels of today. Where the listing does not say labels (AWS) they are as of the last time that the parameter was read.
-    fn is(&self, record: &ParameterRecord, fingerprints: &FingerprintKey) -> bool {
+    /// Whether a record of the previous document is this parameter with the labels of today. Where the listing does not say labels (AWS) they are as of the last time that the parameter was read.
+    fn is(&self, record: &ParameterRecord) -> bool {
         record.version == self.version
-            && fingerprints.value(&record.value) == self.value
             && self.labels.as_ref().is_none_or(|labels| labels_of(record).is_some_and(|recorded| recorded == *labels))
     }
 }
@@ -122,10 +109,10 @@ impl Kept {
     }
 
     /// Those of `records` that are unchanged, with the tags of today.
-    pub(super) fn take(&mut self, records: Vec<ParameterRecord>, fingerprints: &FingerprintKey) -> Vec<Collected> {
+    pub(super) fn take(&mut self, records: Vec<ParameterRecord>) -> Vec<Collected> {
         let mut collected = Vec::new();
         for mut record in records {
-            if !self.0.get(&record.name).is_some_and(|unchanged| unchanged.is(&record, fingerprints)) {
+            if !self.0.get(&record.name).is_some_and(|unchanged| unchanged.is(&record)) {
                 continue;
             }
             let Some(unchanged) = self.0.remove(&record.name) else { continue };

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use futures::{StreamExt, future, stream};
+use parados_parameter::reading::history_all;
 use parados_parameter::{
-    GetManyOutcome, HistoryEntry, HistoryRequest, MAX_GET_NAMES, Operation, Parameter, ParameterMetadata,
-    ParameterName, Result, SharedStore, StoreError, StoreErrorKind, Tag,
+    GetManyOutcome, HistoryEntry, MAX_GET_NAMES, Operation, Parameter, ParameterMetadata, ParameterName, QuotaGroup,
+    Result, SharedStore, StoreError, StoreErrorKind, Tag,
 };
 use tokio::sync::Semaphore;
 
@@ -16,7 +17,7 @@ use super::{CollectRequest, Collected, Listed, ReadChunk, assemble};
 use crate::fingerprint::FingerprintKey;
 use crate::report::MissingPart;
 
-/// Calls on their way at once. The quota is kept by the store's decorators; this bounds connections and memory.
+/// Calls on their way at once, of each of the three quotas. The quota is kept by the store's decorators; this bounds connections and memory.
 const CALLS_IN_FLIGHT: usize = 12;
 /// An operation that was denied this often and never once allowed is denied altogether.
 const DENIED_ALTOGETHER: u64 = 10;
@@ -44,7 +45,8 @@ pub(super) struct Reader<'a> {
     store: &'a SharedStore,
     request: &'a CollectRequest,
     fingerprints: &'a FingerprintKey,
-    calls: Semaphore,
+    /// One for each of the quotas, so that waiting for one of them holds up no call of another.
+    calls: [Semaphore; 3],
     answers: Mutex<BTreeMap<Operation, Answers>>,
     outages: AtomicU32,
     list_tags_one_by_one: AtomicBool,
@@ -57,7 +59,7 @@ impl<'a> Reader<'a> {
             store,
             request,
             fingerprints,
-            calls: Semaphore::new(CALLS_IN_FLIGHT),
+            calls: [(); 3].map(|()| Semaphore::new(CALLS_IN_FLIGHT)),
             answers: Mutex::default(),
             outages: AtomicU32::new(0),
             list_tags_one_by_one: AtomicBool::new(false),
@@ -72,10 +74,19 @@ impl<'a> Reader<'a> {
 
     /// Whether what was read may stand: an operation that was denied whenever it was tried is a missing permission, and
     /// not the property of a parameter.
-    pub(super) fn check_at_end(&self) -> Result<()> {
+    ///
+    /// Where `little` was read, because the rest was taken over from the previous snapshot, a few denials say no such thing.
+    pub(super) fn check_at_end(&self, little: bool) -> Result<()> {
         self.check()?;
+        if little {
+            return Ok(());
+        }
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        match answers.values().find(|answers| answers.given == 0).and_then(|answers| answers.last_denial.as_ref()) {
+        let needed = |operation: &Operation| {
+            *operation != Operation::GetParameterHistory || self.request.with_history || self.request.with_labels
+        };
+        let mut never_given = answers.iter().filter(|(operation, answers)| answers.given == 0 && needed(operation));
+        match never_given.find_map(|(_, answers)| answers.last_denial.as_ref()) {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
@@ -86,7 +97,7 @@ impl<'a> Reader<'a> {
         let mut read = ReadChunk::default();
         let names: Vec<_> =
             chunk.iter().filter(|l| l.metadata.annotations.is_none()).map(|l| l.metadata.name.clone()).collect();
-        let (unchanged, changed): (Vec<_>, Vec<_>) = chunk.into_iter().partition(|listed| listed.unchanged.is_some());
+        let (unchanged, changed): (Vec<_>, Vec<_>) = chunk.into_iter().partition(|listed| listed.unchanged);
         let batches = stream::iter(changed.chunks(MAX_GET_NAMES));
         let values = batches.map(|batch| self.read_batch(batch)).buffer_unordered(CALLS_IN_FLIGHT).collect::<Vec<_>>();
         let (mut tags, values) = future::join(self.read_tags(names), values).await;
@@ -113,7 +124,6 @@ impl<'a> Reader<'a> {
             read.collected.extend(collected);
         }
         for listed in unchanged {
-            let Some(value) = listed.unchanged else { continue };
             let metadata = &listed.metadata;
             let tags = match (&metadata.annotations, tags.remove(&metadata.name)) {
                 (Some(annotations), _) => Some(annotations.tags.clone()),
@@ -124,7 +134,7 @@ impl<'a> Reader<'a> {
                     None
                 }
             };
-            read.unchanged.push(Unchanged::new(listed, value, tags, self.request.with_labels));
+            read.unchanged.push(Unchanged::new(listed, tags, self.request.with_labels));
         }
         read
     }
@@ -135,8 +145,8 @@ impl<'a> Reader<'a> {
         let mut values: BTreeMap<ParameterName, Result<Parameter, String>> = BTreeMap::new();
         match self.get_many(&names).await {
             Ok(found) => values.extend(found),
-            // One value that cannot be decrypted, or one name that may not be read, fails all ten.
-            Err(error) if !error.kind.is_transient() && names.len() > 1 => {
+            // One value that cannot be decrypted, one name that may not be read, one that makes the service fail, fails all ten.
+            Err(error) if !error.kind.is_throttle() && names.len() > 1 => {
                 for name in &names {
                     match self.get_many(std::slice::from_ref(name)).await {
                         Ok(found) => values.extend(found),
@@ -211,16 +221,7 @@ impl<'a> Reader<'a> {
 
     /// Every version that is kept, oldest first.
     async fn history(&self, name: &ParameterName) -> Result<Vec<HistoryEntry>> {
-        let mut request = HistoryRequest::of(name.clone());
-        let mut entries = Vec::new();
-        loop {
-            let page = self.call(Operation::GetParameterHistory, self.store.history(&request)).await?;
-            entries.extend(page.items);
-            match page.next_token {
-                None => return Ok(entries),
-                token => request.next_token = token,
-            }
-        }
+        self.call(Operation::GetParameterHistory, history_all(self.store.as_ref(), name)).await
     }
 
     /// The tags of up to a hundred parameters; absent where there are none, the reason where they could not be read.
@@ -231,9 +232,8 @@ impl<'a> Reader<'a> {
         if !self.list_tags_one_by_one.load(Ordering::Relaxed) {
             match self.call(Operation::GetResources, self.store.tags(&names)).await {
                 Ok(tags) => return tags.into_iter().map(|(name, tags)| (name, Ok(tags))).collect(),
-                Err(error) if error.kind == StoreErrorKind::AccessDenied => {
-                    self.list_tags_one_by_one.store(true, Ordering::Relaxed);
-                }
+                // Not allowed, or not to be reached: a network may have an endpoint for Parameter Store and none for this.
+                Err(error) if is_out_of_reach(error.kind) => self.list_tags_one_by_one.store(true, Ordering::Relaxed),
                 Err(error) => return names.into_iter().map(|name| (name, Err(error.to_string()))).collect(),
             }
         }
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
 
     /// Makes a call, a bounded number at once, and keeps account of what its outcome says about the store.
     async fn call<T>(&self, operation: Operation, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let _permit = self.calls.acquire().await;
+        let _permit = self.calls[lane(operation)].acquire().await;
         self.check()?;
         let outcome = call.await;
         match &outcome {
@@ -255,8 +255,9 @@ impl<'a> Reader<'a> {
                 self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default().given += 1;
             }
             Err(error) if error.kind == StoreErrorKind::Credentials => drop(self.fatal.set(error.clone())),
-            // GetResources is one of two ways to the tags: its denial alone means nothing.
-            Err(error) if error.kind == StoreErrorKind::AccessDenied && operation != Operation::GetResources => {
+            // GetResources is one of two ways to the tags: that it cannot be used means nothing.
+            Err(error) if operation == Operation::GetResources && is_out_of_reach(error.kind) => {}
+            Err(error) if error.kind == StoreErrorKind::AccessDenied => {
                 let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
                 let answers = answers.entry(operation).or_default();
                 answers.denied += 1;
@@ -274,4 +275,18 @@ impl<'a> Reader<'a> {
         }
         outcome
     }
+}
+
+/// Which of the quotas an operation draws from.
+fn lane(operation: Operation) -> usize {
+    match operation.quota_group() {
+        QuotaGroup::History => 1,
+        QuotaGroup::Tags => 2,
+        _ => 0,
+    }
+}
+
+/// Whether a service cannot be used from here at all.
+fn is_out_of_reach(kind: StoreErrorKind) -> bool {
+    matches!(kind, StoreErrorKind::AccessDenied | StoreErrorKind::Connection | StoreErrorKind::Timeout)
 }

@@ -99,6 +99,14 @@ impl Identities {
         self.loaded.is_empty() && self.key_management.is_none()
     }
 
+    /// Whether one of the keys may open what is sealed to `recipients`. Of a KMS key only trying tells.
+    pub fn fit(&self, recipients: &[Recipient]) -> bool {
+        recipients.iter().any(|recipient| match recipient.kms_key() {
+            Some(_) => self.key_management.is_some(),
+            None => self.recipients().any(|identity| identity == recipient),
+        })
+    }
+
     /// The public halves of the keys out of files.
     pub fn recipients(&self) -> impl Iterator<Item = &Recipient> {
         self.loaded.iter().map(|loaded| &loaded.recipient)

@@ -45,7 +45,7 @@ pub(crate) async fn locate(place: &RepositoryPlace, store: Option<&dyn Parameter
 /// What is said where no repository is configured and the store does not name one either.
 pub(crate) fn no_bucket(parameter: &str) -> Failure {
     Failure::configuration(format!("no repository is configured, and the parameter {parameter} does not name a bucket"))
-        .hint("make a bucket: `aws s3api create-bucket --bucket NAME --create-bucket-configuration LocationConstraint=REGION`")
+        .hint("make a bucket: `aws s3 mb s3://NAME --region REGION`")
         .hint(format!("and name it: `printf NAME | parados parameter put {parameter} - --store aws`"))
         .hint("or say where snapshots go: `repository: s3://NAME` in parados.yaml, or --repository s3://NAME")
 }

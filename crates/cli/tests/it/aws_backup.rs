@@ -159,11 +159,12 @@ fn check_bucket(account: &Account, newest_but: &Value, algorithm: &str) {
     let listed = account.cli(&["s3api", "list-objects-v2", "--bucket", BUCKET]);
     let keys: Vec<_> =
         listed["Contents"].as_array().unwrap().iter().map(|object| object["Key"].as_str().unwrap()).collect();
-    for expected in
-        ["latest.txt", "parados.json", "keys/", "manifests/jenkins/dev/123456789012/eu-west-1/0000000001.manifest"]
-    {
+    for expected in ["latest.txt", "parados.json", "manifests/jenkins/dev/123456789012/eu-west-1/0000000001.manifest"] {
         assert!(keys.iter().any(|key| key.starts_with(expected)), "{expected}: {keys:?}");
     }
+    // The fingerprints' key is stored sealed, or not at all.
+    let sealed = newest_but["key"].as_str().unwrap().ends_with(".age");
+    assert_eq!(keys.iter().any(|key| key.starts_with("keys/")), sealed, "{keys:?}");
     assert!(keys.contains(&newest_but["key"].as_str().unwrap()), "{keys:?}");
     for key in &keys {
         let head = account.cli(&["s3api", "head-object", "--bucket", BUCKET, "--key", key]);
@@ -207,7 +208,7 @@ fn a_sealed_snapshot_goes_where_the_store_says_and_opens_with_stock_tools() {
     // Where no parameter names the bucket, the parameter and the way to the bucket are named.
     account.run(&format!("{BACKUP} --recipient none"), 2).says(&[
         "/jenkins/dev/backup/s3-bucket-name",
-        "aws s3api create-bucket",
+        "aws s3 mb",
         "parados parameter put /jenkins/dev/backup/s3-bucket-name",
         "--repository s3://",
     ]);
