@@ -2,7 +2,8 @@
 
 /// Everything was done. A backup is complete.
 pub(crate) const COMPLETE: u8 = 0;
-/// It failed. Of a backup: nothing was committed.
+/// It failed. Of a backup: nothing was committed, unless the message says that this cannot be known, because the answer to
+/// the commit was lost.
 pub(crate) const FAILED: u8 = 1;
 /// The command line, the configuration or a key file is wrong. Nothing was begun.
 pub(crate) const USAGE: u8 = 2;
