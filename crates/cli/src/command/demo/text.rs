@@ -38,7 +38,7 @@ pub(super) fn text(view: &DemoView, folder: &Path) -> String {
     text += &backups(second);
     text += &prose(
         "Only what had changed was read. Each snapshot is whole all the same: the rest was taken over from the one before it, \
-         whose signature and digest were checked first.",
+         whose signature and digest were checked.",
     );
     text += &format!("\n{BOLD}Look around{BOLD:#}: everything is in {folder}, and stays there until you delete it.\n");
     text += &view.next.iter().map(step).collect::<String>();
