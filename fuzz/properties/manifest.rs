@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use parados_backup::manifest::{Manifest, ManifestDraft};
 use parados_backup::repository::{Completion, Objects, Repository, SnapshotFilter, Snapshots};
-use parados_backup::signature::SigningKey;
+use parados_backup::signature::{MANIFEST_NAMESPACE, SigningKey};
 
 /// The last number that fits into a manifest's key.
 const MAX_SEQUENCE: u64 = 9_999_999_999;
@@ -23,7 +23,7 @@ pub(crate) fn check(bytes: &[u8]) {
 
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let mut stored = [&bytes[..end], b"\n"].concat();
-    let armored = key().sign(&[&stored]).expect("an ed25519 key signs");
+    let armored = key().sign(MANIFEST_NAMESPACE, &[&stored]).expect("an ed25519 key signs");
     stored.extend_from_slice(armored.as_bytes());
     if let Ok(manifest) = Manifest::parse(&stored) {
         check_manifest(manifest, &stored);

@@ -14,6 +14,7 @@ pub mod report;
 pub mod repository;
 pub mod seal;
 pub mod signature;
+pub mod signed_line;
 pub mod snapshot_reference;
 pub mod target;
 pub mod verdict;

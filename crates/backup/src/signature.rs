@@ -17,8 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::fingerprint::FingerprintKey;
 
-/// The namespace of the signatures: what was signed as a manifest verifies as nothing else (`ssh-keygen -n`).
-pub const NAMESPACE: &str = "parados-manifest";
+/// The namespace of manifests' signatures (`ssh-keygen -n`). Each kind of thing that is signed has a namespace of its own, so
+/// that what was signed as one verifies as nothing else.
+pub const MANIFEST_NAMESPACE: &str = "parados-manifest";
 
 /// A signature, or the key for one, that cannot be used.
 #[derive(Debug, Error)]
@@ -141,13 +142,14 @@ impl SigningKey {
         FingerprintKey::derive(&Zeroizing::new(self.pair.private.to_bytes()), repository)
     }
 
-    /// Signs the concatenation of `chunks`; the armored signature, with a final newline.
+    /// Signs the concatenation of `chunks` for one purpose, the `namespace`; the armored signature, with a final newline.
     ///
     /// # Errors
     /// [`SignatureError::NotSigned`].
-    pub fn sign(&self, chunks: &[&[u8]]) -> Result<String, SignatureError> {
-        let signature = raw_signature(&self.private, &signed_data(chunks)).ok_or(SignatureError::NotSigned)?;
-        SshSig::new(self.public_key().key_data().clone(), NAMESPACE, HashAlg::Sha512, signature)
+    pub fn sign(&self, namespace: &str, chunks: &[&[u8]]) -> Result<String, SignatureError> {
+        let signature =
+            raw_signature(&self.private, &signed_data(namespace, chunks)).ok_or(SignatureError::NotSigned)?;
+        SshSig::new(self.public_key().key_data().clone(), namespace, HashAlg::Sha512, signature)
             .and_then(|signature| signature.to_pem(LineEnding::LF))
             .map(|mut armored| {
                 if !armored.ends_with('\n') {
@@ -184,13 +186,13 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-/// Checks that `armored` is the signature of `key` over `bytes` in our [`NAMESPACE`].
+/// Checks that `armored` is the signature of `key` over `bytes`, made for the purpose `namespace`.
 ///
 /// # Errors
 /// [`SignatureError::Malformed`] or [`SignatureError::Mismatch`].
-pub fn verify(bytes: &[u8], armored: &str, key: &PublicKey) -> Result<(), SignatureError> {
+pub fn verify(namespace: &str, bytes: &[u8], armored: &str, key: &PublicKey) -> Result<(), SignatureError> {
     let signature = SshSig::from_pem(armored).map_err(|_| SignatureError::Malformed)?;
-    key.verify(NAMESPACE, bytes, &signature).map_err(|_| SignatureError::Mismatch)
+    key.verify(namespace, bytes, &signature).map_err(|_| SignatureError::Mismatch)
 }
 
 /// Parses a public key of OpenSSH's form, ed25519.
@@ -207,11 +209,11 @@ pub fn parse_public_key(line: &str) -> Result<PublicKey, SignatureError> {
 
 /// What an SSHSIG signs (OpenSSH, PROTOCOL.sshsig). `ssh-key` makes it only of a message in one piece, and a manifest's
 /// pieces together would need its memory twice.
-fn signed_data(chunks: &[&[u8]]) -> Vec<u8> {
+fn signed_data(namespace: &str, chunks: &[&[u8]]) -> Vec<u8> {
     let mut hash = Sha512::new();
     chunks.iter().for_each(|chunk| hash.update(chunk));
     let mut data = b"SSHSIG".to_vec();
-    for field in [NAMESPACE.as_bytes(), b"", b"sha512", &hash.finalize()] {
+    for field in [namespace.as_bytes(), b"", b"sha512", &hash.finalize()] {
         data.extend_from_slice(&(field.len() as u32).to_be_bytes());
         data.extend_from_slice(field);
     }
@@ -232,21 +234,33 @@ mod tests {
 
     #[test]
     fn what_is_signed_in_pieces_verifies_as_a_whole() {
-        let armored = key().sign(&[b"{\"a\":", b"1}\n"]).unwrap();
+        let armored = key().sign(MANIFEST_NAMESPACE, &[b"{\"a\":", b"1}\n"]).unwrap();
         assert!(armored.starts_with("-----BEGIN SSH SIGNATURE-----\n"));
         assert!(armored.ends_with("-----END SSH SIGNATURE-----\n"));
-        verify(b"{\"a\":1}\n", &armored, key().public_key()).unwrap();
-        assert!(matches!(verify(b"{\"a\":2}\n", &armored, key().public_key()), Err(SignatureError::Mismatch)));
+        verify(MANIFEST_NAMESPACE, b"{\"a\":1}\n", &armored, key().public_key()).unwrap();
+        assert!(matches!(
+            verify(MANIFEST_NAMESPACE, b"{\"a\":2}\n", &armored, key().public_key()),
+            Err(SignatureError::Mismatch)
+        ));
         let other = SigningKey::from_seed(&[2; 32], "");
-        assert!(matches!(verify(b"{\"a\":1}\n", &armored, other.public_key()), Err(SignatureError::Mismatch)));
-        assert!(matches!(verify(b"", "nothing", key().public_key()), Err(SignatureError::Malformed)));
+        assert!(matches!(
+            verify(MANIFEST_NAMESPACE, b"{\"a\":1}\n", &armored, other.public_key()),
+            Err(SignatureError::Mismatch)
+        ));
+        assert!(matches!(
+            verify(MANIFEST_NAMESPACE, b"", "nothing", key().public_key()),
+            Err(SignatureError::Malformed)
+        ));
     }
 
     #[test]
     fn a_signature_for_another_purpose_does_not_verify() {
         let private = PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[1; 32])), "").unwrap();
         let armored = private.sign("file", HashAlg::Sha512, b"x").unwrap().to_pem(LineEnding::LF).unwrap();
-        assert!(matches!(verify(b"x", &armored, key().public_key()), Err(SignatureError::Mismatch)));
+        assert!(matches!(
+            verify(MANIFEST_NAMESPACE, b"x", &armored, key().public_key()),
+            Err(SignatureError::Mismatch)
+        ));
     }
 
     #[test]

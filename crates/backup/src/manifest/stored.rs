@@ -13,7 +13,7 @@ use super::{
     ParameterEntry, Previous, check_parameters,
 };
 use crate::document::{Digest, Measured};
-use crate::signature::{self, SigningKey};
+use crate::signature::{self, MANIFEST_NAMESPACE, SigningKey};
 
 /// What stands between the summary and the parameters.
 pub(crate) const PARAMETERS_MARKER: &[u8] = b",\"parameters\":[";
@@ -106,7 +106,8 @@ impl EncodedDraft {
         let mut head = serde_json::to_vec(&summary).map_err(ManifestError::Content)?;
         head.pop(); // the closing brace
         head.extend_from_slice(PARAMETERS_MARKER);
-        let armored = key.sign(&[&head, &self.parameters, END]).map_err(ManifestError::Signature)?;
+        let armored =
+            key.sign(MANIFEST_NAMESPACE, &[&head, &self.parameters, END]).map_err(ManifestError::Signature)?;
         let chunks: Vec<Bytes> = vec![head.into(), self.parameters.clone(), [END, armored.as_bytes()].concat().into()];
         let mut measured = Measured::new(io::sink());
         for chunk in &chunks {
@@ -136,7 +137,7 @@ impl Manifest {
         let marker = find_marker(line).ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
         let summary: ManifestSummary = parse_head(&line[..marker])?;
         let signer = signature::parse_public_key(&summary.signer).map_err(ManifestError::Signature)?;
-        signature::verify(line, armored, &signer).map_err(ManifestError::Signature)?;
+        signature::verify(MANIFEST_NAMESPACE, line, armored, &signer).map_err(ManifestError::Signature)?;
         summary.check()?;
         let list = &line[marker + PARAMETERS_MARKER.len() - 1..];
         let list =

@@ -6,7 +6,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::report::MissingPart;
-use crate::signature::SigningKey;
+use crate::signature::{MANIFEST_NAMESPACE, SigningKey};
 use crate::target::StoreKind;
 
 pub(crate) fn key() -> SigningKey {
@@ -71,7 +71,7 @@ fn signed_again(from: &str, to: &str) -> Vec<u8> {
     let line = text.split_inclusive('\n').next().unwrap();
     assert!(line.contains(from), "{from} is in {line}");
     let line = line.replacen(from, to, 1);
-    let armored = key().sign(&[line.as_bytes()]).unwrap();
+    let armored = key().sign(MANIFEST_NAMESPACE, &[line.as_bytes()]).unwrap();
     format!("{line}{armored}").into_bytes()
 }
 
@@ -83,7 +83,7 @@ fn what_is_stored_is_a_line_of_json_and_its_signature() {
     assert_eq!(json["parameters"][0]["name"], "/dev/a", "sorted by name");
     assert_eq!(json["id"], "0101010101010101");
     assert_eq!(json["previous"], serde_json::Value::Null);
-    crate::signature::verify(line.as_bytes(), armored, key().public_key()).unwrap();
+    crate::signature::verify(MANIFEST_NAMESPACE, line.as_bytes(), armored, key().public_key()).unwrap();
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
 fn a_signature_by_another_key_is_refused() {
     let text = String::from_utf8(stored(draft(1))).unwrap();
     let line = text.split_inclusive('\n').next().unwrap();
-    let armored = SigningKey::from_seed(&[2; 32], "").sign(&[line.as_bytes()]).unwrap();
+    let armored = SigningKey::from_seed(&[2; 32], "").sign(MANIFEST_NAMESPACE, &[line.as_bytes()]).unwrap();
     let error = Manifest::parse(format!("{line}{armored}").as_bytes()).unwrap_err();
     assert_eq!(kind(&error), "signature mismatch");
     let error = Manifest::parse(format!("{line}hello\n").as_bytes()).unwrap_err();

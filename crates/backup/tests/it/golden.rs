@@ -110,7 +110,13 @@ async fn read(folder: &Path, repository: &str, identities: &Identities, sealed: 
         assert_eq!(summary.signer, trusted.trim());
         let text = std::str::from_utf8(&stored[&entry.manifest_key]).unwrap();
         let (line, armored) = text.split_at(text.find('\n').unwrap() + 1);
-        signature::verify(line.as_bytes(), armored, &signature::parse_public_key(trusted.trim()).unwrap()).unwrap();
+        signature::verify(
+            signature::MANIFEST_NAMESPACE,
+            line.as_bytes(),
+            armored,
+            &signature::parse_public_key(trusted.trim()).unwrap(),
+        )
+        .unwrap();
 
         let document = &stored[&summary.document.key];
         assert_eq!((summary.document.size, summary.document.digest), (document.len() as u64, Digest::of(document)));
