@@ -15,6 +15,7 @@ pub mod repository;
 pub mod seal;
 pub mod signature;
 pub mod signed_line;
+pub mod snapshot;
 pub mod snapshot_reference;
 pub mod target;
 pub mod verdict;

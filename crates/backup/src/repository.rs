@@ -7,6 +7,7 @@
 //! works, and what was committed stays.
 
 mod chain;
+mod document;
 mod error;
 mod layout;
 mod objects;
@@ -25,6 +26,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::chain::{Committed, ReadManifest, SnapshotEntry, SnapshotFilter, Snapshots};
+pub use self::document::StoredDocument;
 pub use self::error::{Access, RepositoryError};
 pub use self::layout::data_key;
 pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};

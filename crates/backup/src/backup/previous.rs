@@ -1,25 +1,21 @@
 //! Whether, and how, the previous snapshot spares reading.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt as _;
 use parados_parameter::ParameterName;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::error::chain;
 use super::{BackupContext, BackupRequest};
 use crate::collect::{PreviousEntry, PreviousIndex, PreviousRecords};
-use crate::document::{self, Measured, ParameterRecord};
+use crate::document::ParameterRecord;
 use crate::fingerprint::FingerprintKey;
-use crate::manifest::{DocumentObject, Manifest, ParameterEntry};
-use crate::repository::{ReadManifest, Repository};
-use crate::seal::{Identities, Recipient};
+use crate::manifest::{Manifest, ParameterEntry};
+use crate::repository::ReadManifest;
+use crate::seal::Recipient;
+use crate::snapshot;
 
 /// Records that are handed over at once.
 const CHUNK: usize = 100;
@@ -36,26 +32,18 @@ pub(super) async fn open(
     fingerprints: &FingerprintKey,
 ) -> Result<Option<PreviousRecords>, String> {
     let Manifest { summary, parameters } = head.manifest;
-    let recipients: Vec<Recipient> = summary.recipients.iter().filter_map(|text| text.parse().ok()).collect();
-    let sealed = !summary.recipients.is_empty();
+    let document = context.repository.document(&summary).await.map_err(|error| chain(&error))?;
+    let recipients: Vec<Recipient> = document.recipients.iter().filter_map(|text| text.parse().ok()).collect();
     if summary.with_history != request.with_history
         || summary.with_labels != request.with_labels
         || summary.fingerprint_key != *fingerprints.id()
         || summary.signer != context.signing_key.public_line()
-        || sealed && !context.identities.fit(&recipients)
+        || document.is_sealed() && !context.identities.fit(&recipients)
     {
         return Ok(None);
     }
-    let document = Stored {
-        repository: context.repository.clone(),
-        object: summary.document,
-        sealed,
-        identities: context.identities.clone(),
-        runtime: Handle::current(),
-    };
     // Before the store is listed for its sake: a role may be allowed to seal to a KMS key and not to open.
-    let probe = document.clone();
-    spawn_blocking(move || probe.probe()).await.map_err(|error| error.to_string())??;
+    snapshot::probe(&context.repository, &summary, &context.identities).await.map_err(|error| chain(&error))?;
 
     let missing: HashSet<&ParameterName> = summary.missing.iter().map(|missing| &missing.name).collect();
     let whole = parameters.into_iter().filter(|entry| !missing.contains(&entry.name));
@@ -63,67 +51,23 @@ pub(super) async fn open(
         let ParameterEntry { name, version, last_modified_date, metadata, .. } = entry;
         (name, PreviousEntry { version, last_modified_date, metadata })
     }));
+    let id = summary.id.to_string();
+    let (repository, identities) = (context.repository.clone(), context.identities.clone());
     let open = move || {
         let (chunks, mut received) = mpsc::channel(2);
-        spawn_blocking(move || {
-            if let Err(reason) = document.read(&chunks) {
-                // A closed queue means that the backup has ended for a reason of its own.
-                chunks.blocking_send(Err(reason)).ok();
-            }
+        tokio::spawn(async move {
+            let hand_over = chunks.clone();
+            let last = snapshot::fold(&repository, &summary, &identities, Vec::new(), move |chunk, record| {
+                chunk.push(record);
+                let full = chunk.len() == CHUNK;
+                let sent = !full || hand_over.blocking_send(Ok(std::mem::take(chunk))).is_ok();
+                if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            let last: Result<Vec<ParameterRecord>, String> = last.await.map_err(|error| chain(&error));
+            // A closed queue means that the backup has ended for a reason of its own.
+            chunks.send(last).await.ok();
         });
         futures::stream::poll_fn(move |cx| received.poll_recv(cx)).boxed()
     };
-    Ok(Some(PreviousRecords { id: summary.id.to_string(), index, open: Box::new(open) }))
-}
-
-/// A document in the repository. What it does blocks.
-#[derive(Clone)]
-struct Stored {
-    repository: Arc<Repository>,
-    object: DocumentObject,
-    sealed: bool,
-    identities: Identities,
-    runtime: Handle,
-}
-
-impl Stored {
-    /// Its stored bytes.
-    fn bytes(&self) -> Result<impl Read + Send + use<>, String> {
-        let stream =
-            self.runtime.block_on(self.repository.download(&self.object.key)).map_err(|error| chain(&error))?;
-        let reader = StreamReader::new(stream.map_err(io::Error::other).boxed());
-        Ok(SyncIoBridge::new_with_handle(reader, self.runtime.clone()))
-    }
-
-    /// Whether it can be opened.
-    fn probe(&self) -> Result<(), String> {
-        document::decode(self.bytes()?, self.sealed, &self.identities).map(drop).map_err(|error| chain(&error))
-    }
-
-    /// Hands its records over, and fails at the end where its bytes are not those that the manifest vouches for.
-    fn read(&self, chunks: &mpsc::Sender<Result<Vec<ParameterRecord>, String>>) -> Result<(), String> {
-        let mut bytes = Measured::new(self.bytes()?);
-        let mut content =
-            Measured::new(document::decode(&mut bytes, self.sealed, &self.identities).map_err(|error| chain(&error))?);
-        let mut chunk = Vec::with_capacity(CHUNK);
-        document::read(&mut content, |record| {
-            chunk.push(record);
-            let full = chunk.len() == CHUNK;
-            let sent = !full || {
-                let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-                chunks.blocking_send(Ok(full)).is_ok()
-            };
-            if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })
-        .map_err(|error| chain(&error))?;
-        io::copy(&mut content, &mut io::sink()).map_err(|error| chain(&error))?;
-        let (_, _, content_digest) = content.finish();
-        io::copy(&mut bytes, &mut io::sink()).map_err(|error| chain(&error))?;
-        let (_, _, digest) = bytes.finish();
-        if digest != self.object.digest || content_digest != self.object.content_digest {
-            return Err(format!("{} is not what its manifest says", self.object.key));
-        }
-        chunks.blocking_send(Ok(chunk)).ok();
-        Ok(())
-    }
+    Ok(Some(PreviousRecords { id, index, open: Box::new(open) }))
 }

@@ -12,6 +12,7 @@ mod golden;
 mod interrupted;
 mod kill;
 mod old_documents;
+mod reading;
 mod records;
 mod round_trip;
 mod s3;

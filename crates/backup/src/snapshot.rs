@@ -1,0 +1,223 @@
+//! Reads the document of a snapshot, and checks it against the manifest as it goes.
+//!
+//! Owns the way from the repository to records: download, digest, open, parse. Does not own what is made of the records, nor
+//! whether the manifest itself is to be believed.
+//!
+//! The bytes are hashed where they arrive, and opened and parsed on a thread of their own, so that neither waits for the other.
+
+mod pieces;
+
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::TryStreamExt as _;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use self::pieces::{PIECES_WAITING, Piece, PieceReader};
+use crate::document::{self, Digest, DocumentError, Measured, ParameterRecord};
+use crate::manifest::ManifestSummary;
+use crate::repository::{Repository, RepositoryError, StoredDocument};
+use crate::seal::{Identities, OpenError};
+
+/// A document that could not be read, or is not the one that its manifest vouches for.
+#[derive(Debug, Error)]
+pub enum SnapshotError {
+    /// Its bytes could not be had.
+    #[error("the snapshot's document could not be downloaded")]
+    Download(#[source] Box<RepositoryError>),
+    /// It could not be opened.
+    #[error("{key} could not be opened")]
+    Open {
+        /// The object's key.
+        key: String,
+        /// Why.
+        source: Box<OpenError>,
+    },
+    /// It was opened, and it is damaged, although its bytes are those that the manifest vouches for.
+    #[error("{key} is damaged")]
+    Document {
+        /// The object's key.
+        key: String,
+        /// How.
+        source: DocumentError,
+    },
+    /// It is not what its manifest says.
+    #[error("{key} is not what its manifest says: {part} differs")]
+    Differs {
+        /// The object's key.
+        key: String,
+        /// What differs first.
+        part: DocumentPart,
+    },
+    /// Whoever got the records wanted no more, so the rest was not checked.
+    #[error("reading the snapshot was stopped")]
+    Stopped,
+    /// The thread that read it ended by itself.
+    #[error("reading the snapshot was interrupted")]
+    Interrupted,
+}
+
+/// What a manifest says of its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentPart {
+    /// The size of the object.
+    Size,
+    /// The digest of the object.
+    Digest,
+    /// The size of the document in it.
+    ContentSize,
+    /// The digest of the document in it.
+    ContentDigest,
+    /// How many parameters it holds.
+    Parameters,
+}
+
+impl std::fmt::Display for DocumentPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Size => "its size",
+            Self::Digest => "its digest",
+            Self::ContentSize => "the size of its content",
+            Self::ContentDigest => "the digest of its content",
+            Self::Parameters => "the number of its parameters",
+        })
+    }
+}
+
+/// The size and the digest of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// In bytes.
+    pub size: u64,
+    /// Of the bytes.
+    pub digest: Digest,
+}
+
+/// What came of reading a document to its end.
+#[derive(Debug)]
+pub struct Reading<T> {
+    /// Of the stored object, whole; absent where not all of it was downloaded.
+    pub stored: Option<Measure>,
+    /// What was made of its records.
+    pub outcome: Result<T, SnapshotError>,
+}
+
+/// Reads the document of a snapshot to its end; `each` gets every record, on a blocking thread. What was made of the records
+/// counts only when this is [`Ok`]: sizes, digests and counts are checked at the end.
+///
+/// # Errors
+/// [`SnapshotError`]; [`SnapshotError::Stopped`] when `each` breaks.
+pub async fn fold<T: Send + 'static>(
+    repository: &Arc<Repository>,
+    summary: &ManifestSummary,
+    identities: &Identities,
+    initial: T,
+    each: impl FnMut(&mut T, ParameterRecord) -> ControlFlow<()> + Send + 'static,
+) -> Result<T, SnapshotError> {
+    let document = repository.document(summary).await.map_err(|error| SnapshotError::Download(Box::new(error)))?;
+    read_document(repository, &document, summary.counts.parameters, identities, initial, each).await.outcome
+}
+
+/// As [`fold`], of a document that is known, which should hold so many `parameters`; says also what the stored object
+/// measures, whether or not it could be opened.
+pub async fn read_document<T: Send + 'static>(
+    repository: &Arc<Repository>,
+    document: &StoredDocument,
+    parameters: u64,
+    identities: &Identities,
+    initial: T,
+    mut each: impl FnMut(&mut T, ParameterRecord) -> ControlFlow<()> + Send + 'static,
+) -> Reading<T> {
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+    let (opened, identities) = (document.clone(), identities.clone());
+    let enough = Arc::new(AtomicBool::new(false));
+    let stop = enough.clone();
+    let parsing = spawn_blocking(move || {
+        let mut state = initial;
+        let key = &opened.object.key;
+        let content = document::decode(PieceReader::new(receiver), opened.is_sealed(), &identities)
+            .map_err(|source| SnapshotError::Open { key: key.clone(), source: Box::new(source) })?;
+        let mut content = Measured::new(content);
+        let damaged = |source| SnapshotError::Document { key: key.clone(), source };
+        let each = |record| {
+            let flow = each(&mut state, record);
+            stop.store(flow.is_break(), Ordering::Relaxed);
+            flow
+        };
+        let summary = document::read(&mut content, each).map_err(|source| match source {
+            DocumentError::Stopped => SnapshotError::Stopped,
+            source => damaged(source),
+        })?;
+        io::copy(&mut content, &mut io::sink())
+            .map_err(|source| damaged(DocumentError::Read { parameters: summary.parameter_count, source }))?;
+        let (_, size, digest) = content.finish();
+        Ok((state, summary.parameter_count, Measure { size, digest }))
+    });
+    let stored = download(repository, &document.object.key, sender, &enough).await;
+    let parsed = parsing.await.unwrap_or(Err(SnapshotError::Interrupted));
+    let differs = |part| SnapshotError::Differs { key: document.object.key.clone(), part };
+    let stored = match stored {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Reading { stored: None, outcome: Err(SnapshotError::Stopped) },
+        Err(error) => return Reading { stored: None, outcome: Err(SnapshotError::Download(Box::new(error))) },
+    };
+    let object = &document.object;
+    let outcome = match parsed {
+        Err(SnapshotError::Stopped) => Err(SnapshotError::Stopped),
+        // That the bytes are others explains whatever went wrong with them.
+        _ if stored.size != object.size => Err(differs(DocumentPart::Size)),
+        _ if stored.digest != object.digest => Err(differs(DocumentPart::Digest)),
+        Err(error) => Err(error),
+        Ok((_, found, _)) if found != parameters => Err(differs(DocumentPart::Parameters)),
+        Ok((_, _, content)) if content.size != object.content_size => Err(differs(DocumentPart::ContentSize)),
+        Ok((_, _, content)) if content.digest != object.content_digest => Err(differs(DocumentPart::ContentDigest)),
+        Ok((state, ..)) => Ok(state),
+    };
+    Reading { stored: Some(stored), outcome }
+}
+
+/// Opens the document of a snapshot, and reads nothing of it: whether one of `identities` opens it, as far as its beginning
+/// tells.
+///
+/// # Errors
+/// [`SnapshotError::Download`] and [`SnapshotError::Open`].
+pub async fn probe(
+    repository: &Arc<Repository>,
+    summary: &ManifestSummary,
+    identities: &Identities,
+) -> Result<(), SnapshotError> {
+    let lost = |error| SnapshotError::Download(Box::new(error));
+    let document = repository.document(summary).await.map_err(lost)?;
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+    let (sealed, identities) = (document.is_sealed(), identities.clone());
+    let opening = spawn_blocking(move || document::decode(PieceReader::new(receiver), sealed, &identities).map(drop));
+    let stored = download(repository, &document.object.key, sender, &AtomicBool::new(true)).await;
+    let opened = opening.await.map_err(|_| SnapshotError::Interrupted)?;
+    stored.map_err(lost)?;
+    opened.map_err(|source| SnapshotError::Open { key: document.object.key, source: Box::new(source) })
+}
+
+/// Downloads an object into the queue and measures it. When the reader ends early the rest is measured all the same, unless
+/// that is `enough`: then there is no measure.
+async fn download(
+    repository: &Repository,
+    key: &str,
+    pieces: mpsc::Sender<Piece>,
+    enough: &AtomicBool,
+) -> Result<Option<Measure>, RepositoryError> {
+    let mut measured = Measured::new(io::sink());
+    let mut stream = std::pin::pin!(repository.download(key).await?);
+    while let Some(bytes) = stream.try_next().await? {
+        if pieces.send(Piece::Bytes(bytes.clone())).await.is_err() && enough.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        measured.write_all(&bytes).expect("a sink takes all bytes");
+    }
+    pieces.send(Piece::End).await.ok();
+    let (_, size, digest) = measured.finish();
+    Ok(Some(Measure { size, digest }))
+}

@@ -1,0 +1,44 @@
+//! A queue of downloaded bytes, read as a stream on a thread that may block.
+
+use std::io::{self, Read};
+
+use bytes::{Buf as _, Bytes};
+use tokio::sync::mpsc;
+
+/// Pieces that wait to be opened at most.
+pub(super) const PIECES_WAITING: usize = 64;
+
+/// What the queue holds.
+pub(super) enum Piece {
+    Bytes(Bytes),
+    /// Nothing comes after this. A queue that ends without it was cut off.
+    End,
+}
+
+/// Reads the pieces.
+pub(super) struct PieceReader {
+    pieces: mpsc::Receiver<Piece>,
+    left: Bytes,
+    ended: bool,
+}
+
+impl PieceReader {
+    pub(super) fn new(pieces: mpsc::Receiver<Piece>) -> Self {
+        Self { pieces, left: Bytes::new(), ended: false }
+    }
+}
+
+impl Read for PieceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.left.is_empty() && !self.ended {
+            match self.pieces.blocking_recv() {
+                Some(Piece::Bytes(bytes)) => self.left = bytes,
+                Some(Piece::End) => self.ended = true,
+                None => return Err(io::Error::other("the download was interrupted")),
+            }
+        }
+        let count = buffer.len().min(self.left.len());
+        self.left.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
+}
