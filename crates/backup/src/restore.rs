@@ -1,0 +1,13 @@
+//! Restores: from a snapshot, or a document of the old pipeline, into a store.
+//!
+//! A restore is two acts. Planning compares what is wanted with what is there and makes a [`RestorePlan`], a value that leaves
+//! no choice open and holds no parameter's value: it is printed, saved, hashed, approved. Applying takes that plan, looks at each
+//! parameter again, and does the plan's steps and nothing else.
+
+pub mod change;
+pub mod plan;
+pub mod request;
+
+pub use change::{Action, Change, FieldChange, LiveState, PutFields, Step, WantedState, Warning, WarningKind};
+pub use plan::{Estimate, PlanHash, PlanId, PlanSource, PlannedOptions, RestorePlan, StoreIdentity};
+pub use request::{Conflict, KeyMap, NameMap, RestoreRequest};
