@@ -146,7 +146,7 @@ fn fold_file<T>(
 ) -> Result<T, SourceError> {
     let unreadable = |source| SourceError::File { path: path.to_owned(), source };
     let mut bytes = Measured::new(File::open(path).map_err(unreadable)?);
-    let sealed = !path.extension().is_some_and(|extension| extension == "json");
+    let sealed = path.extension().is_none_or(|extension| extension != "json");
     let content = document::decode(&mut bytes, sealed, identities)
         .map_err(|source| SourceError::Open { path: path.to_owned(), source: Box::new(source) })?;
     let mut made = initial;
