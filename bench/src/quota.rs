@@ -64,7 +64,8 @@ async fn read(store: &SharedStore, share: f64) -> Outcome<Read> {
     let paced: SharedStore = Arc::new(Adaptive::new(Arc::new(Metered::new(store.clone(), meter.clone())), options));
     let store: SharedStore = Arc::new(Retry::new(paced, RetryOptions { seed: Some(1), ..RetryOptions::default() }));
 
-    let request = CollectRequest { selector: Selector::environment("dev"), with_history: false, with_labels: true };
+    let request =
+        CollectRequest { selector: Selector::environment("dev"), names: None, with_history: false, with_labels: true };
     let fingerprints = SigningKey::from_seed(&[1; 32], "bench").fingerprint_key("bench");
     let (sink, mut records) = mpsc::channel(4);
     let begun = Instant::now();

@@ -50,6 +50,7 @@ fn check_manifest(manifest: Manifest, stored: &[u8]) {
     let draft = ManifestDraft {
         id: summary.id,
         target: summary.target.clone(),
+        purpose: summary.purpose,
         tool: summary.tool.clone(),
         started_at: summary.started_at,
         finished_at: summary.finished_at,

@@ -8,13 +8,14 @@ mod error;
 mod previous;
 mod write;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use parados_parameter::decorator::metered::CallMeter;
-use parados_parameter::{Clock, Selector, SharedStore};
+use parados_parameter::{Clock, ParameterName, Selector, SharedStore};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -24,7 +25,7 @@ use crate::collect::{CollectOutcome, CollectRequest, Collected, PreviousRecords,
 use crate::document::{DocumentHeader, EncodeError};
 use crate::event::{Event, Observer};
 use crate::fingerprint::FingerprintKey;
-use crate::manifest::{Counts, DocumentObject, ManifestDraft, ManifestError, SnapshotId};
+use crate::manifest::{Counts, DocumentObject, ManifestDraft, ManifestError, Purpose, SnapshotId};
 use crate::report::BackupReport;
 use crate::repository::{ReadManifest, Repository, RepositoryError};
 use crate::seal::{Identities, Sealer};
@@ -63,8 +64,12 @@ pub struct BackupContext {
 pub struct BackupRequest {
     /// What it is of.
     pub target: Target,
+    /// What it is for, where it is no ordinary backup.
+    pub purpose: Option<Purpose>,
     /// Which parameters.
     pub selector: Selector,
+    /// Of these only those of these names; all where it is absent.
+    pub names: Option<Arc<BTreeSet<ParameterName>>>,
     /// The selector in words, for the manifest.
     pub selector_text: String,
     /// The id of the snapshot to make; random.
@@ -208,6 +213,7 @@ impl Run<'_> {
         let draft = ManifestDraft {
             id: request.id,
             target: request.target.clone(),
+            purpose: request.purpose,
             tool: context.tool.clone(),
             started_at: self.started_at,
             finished_at: context.clock.now(),
@@ -242,6 +248,9 @@ impl Run<'_> {
             key: key.clone(),
             bytes: encoded.size,
         });
+        if request.purpose.is_some() {
+            return Ok(verdict);
+        }
         if let Err(error) = context.repository.write_latest(&key).await {
             // The snapshot stands; only the hint is old.
             report.hints.push(format!("latest.txt could not be written, and names an older snapshot: {error}"));
@@ -298,6 +307,7 @@ impl Run<'_> {
     fn collect_request(&self) -> CollectRequest {
         CollectRequest {
             selector: self.request.selector.clone(),
+            names: self.request.names.clone(),
             with_history: self.request.with_history,
             with_labels: self.request.with_labels,
         }

@@ -11,8 +11,9 @@ mod assemble;
 mod previous;
 mod read;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt, future, stream};
 use parados_parameter::reading::describe_all;
@@ -40,6 +41,9 @@ const CHUNKS_IN_FLIGHT: usize = 4;
 pub struct CollectRequest {
     /// Which parameters.
     pub selector: Selector,
+    /// Of these only those of these names; all where it is absent. They are asked for by name, fifty a page, whatever else is
+    /// there; of the selector's conditions that on tags does not count then.
+    pub names: Option<Arc<BTreeSet<ParameterName>>>,
     /// All versions, rather than the newest one and those that bear a label.
     pub with_history: bool,
     /// The labels. A store that does not list them says them only with a parameter's history, one call each.
@@ -168,41 +172,64 @@ async fn list(
     observer: &dyn Observer,
     chunks: mpsc::Sender<Vec<Listed>>,
 ) -> Result<u64, StoreError> {
-    let mut ask = DescribeRequest { filters: request.selector.to_filters(), max_results: MAX_PAGE, next_token: None };
+    let mut asks = asks(request).into_iter().peekable();
     let mut seen = HashSet::<ParameterName>::new();
     let mut chunk = Vec::with_capacity(CHUNK);
-    loop {
-        let page = store.describe(&ask).await?;
-        for metadata in page.items {
-            // A store whose pages move while it is written to may list a parameter twice.
-            if !request.selector.matches(&metadata) || !seen.insert(metadata.name.clone()) {
-                continue;
+    while let Some(filters) = asks.next() {
+        let mut ask = DescribeRequest { filters, max_results: MAX_PAGE, next_token: None };
+        loop {
+            let page = store.describe(&ask).await?;
+            for metadata in page.items {
+                // A store whose pages move while it is written to may list a parameter twice.
+                if !request.selector.matches(&metadata) || !seen.insert(metadata.name.clone()) {
+                    continue;
+                }
+                let fingerprint = fingerprints.metadata(&metadata);
+                let unchanged = index.is_some_and(|index| index.holds(&metadata, fingerprint));
+                chunk.push(Listed { metadata, fingerprint, unchanged });
+                if chunk.len() == CHUNK
+                    && chunks.send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK))).await.is_err()
+                {
+                    return Ok(seen.len() as u64); // The reading side has failed, and says why.
+                }
             }
-            let fingerprint = fingerprints.metadata(&metadata);
-            let unchanged = index.is_some_and(|index| index.holds(&metadata, fingerprint));
-            chunk.push(Listed { metadata, fingerprint, unchanged });
-            if chunk.len() == CHUNK
-                && chunks.send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK))).await.is_err()
-            {
-                return Ok(seen.len() as u64); // The reading side has failed, and says why.
+            let done = page.next_token.is_none();
+            observer.event(&Event::Listed { matched: seen.len() as u64, done: done && asks.peek().is_none() });
+            if done {
+                break;
             }
+            if page.next_token == ask.next_token {
+                let message = "the store gave the same page token twice; the listing would never end";
+                return Err(StoreError::new(
+                    Operation::DescribeParameters,
+                    "",
+                    StoreErrorKind::InvalidNextToken,
+                    message,
+                ));
+            }
+            ask.next_token = page.next_token;
         }
-        let done = page.next_token.is_none();
-        observer.event(&Event::Listed { matched: seen.len() as u64, done });
-        if done {
-            break;
-        }
-        if page.next_token == ask.next_token {
-            let message = "the store gave the same page token twice; the listing would never end";
-            return Err(StoreError::new(Operation::DescribeParameters, "", StoreErrorKind::InvalidNextToken, message));
-        }
-        ask.next_token = page.next_token;
     }
     if !chunk.is_empty() {
         // A closed queue means that the reading side has failed, and says why.
         chunks.send(chunk).await.ok();
     }
     Ok(seen.len() as u64)
+}
+
+/// What the store is asked to list: each with the filters of one listing.
+fn asks(request: &CollectRequest) -> Vec<Vec<Filter>> {
+    match &request.names {
+        None => vec![request.selector.to_filters()],
+        Some(names) => {
+            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+            names.chunks(MAX_PAGE).map(|values| vec![by_name(values.to_vec())]).collect()
+        }
+    }
+}
+
+fn by_name(values: Vec<String>) -> Filter {
+    Filter { key: FilterKey::Name, option: FilterOption::Equals, values }
 }
 
 /// Lists these names once more, at most [`MAX_PAGE`] of them, and says which are gone.
@@ -213,8 +240,7 @@ async fn list_again(
     fingerprints: &FingerprintKey,
 ) -> Result<(Vec<Listed>, Vec<Missing>), StoreError> {
     let values = names.iter().map(ToString::to_string).collect();
-    let filter = Filter { key: FilterKey::Name, option: FilterOption::Equals, values };
-    let found = describe_all(store.as_ref(), &[filter]).await?;
+    let found = describe_all(store.as_ref(), &[by_name(values)]).await?;
     let listed: BTreeMap<_, _> = found
         .into_iter()
         .filter(|metadata| request.selector.matches(metadata))

@@ -7,6 +7,7 @@
 //! of it — the [`ManifestSummary`] — stands before them and is read without them.
 
 mod id;
+mod purpose;
 mod stored;
 
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::id::{InvalidSnapshotId, SnapshotId};
+pub use self::purpose::Purpose;
 pub use self::stored::{EncodedDraft, EncodedManifest};
 pub(crate) use self::stored::{PARAMETERS_MARKER, parse_summary};
 use crate::document::Digest;
@@ -44,6 +46,9 @@ pub struct ManifestSummary {
     pub previous: Option<Previous>,
     /// What was backed up.
     pub target: Target,
+    /// What it was made for, where it is no ordinary backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
     /// What wrote it: `parados 0.1.0`.
     pub tool: String,
     /// When reading began.
@@ -87,6 +92,7 @@ pub struct Manifest {
 pub struct ManifestDraft {
     pub id: SnapshotId,
     pub target: Target,
+    pub purpose: Option<Purpose>,
     pub tool: String,
     pub started_at: Timestamp,
     pub finished_at: Timestamp,

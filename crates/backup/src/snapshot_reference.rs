@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
+use crate::manifest::Purpose;
 use crate::repository::SnapshotEntry;
 
 /// Fewest characters of an id's beginning.
@@ -16,6 +17,8 @@ const MIN_PREFIX: usize = 4;
 /// Names a snapshot: `latest`; an id or the beginning of one, at least four characters; `@2025-10-15` or
 /// `@2025-10-15T12:00Z`, the newest that began then or before, where a date means its end in UTC; or the key of its data
 /// object, such as `latest.txt` holds.
+///
+/// Neither `latest` nor a time means the [undo snapshot](crate::manifest::Purpose::Undo) of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SnapshotReference {
     /// The newest.
@@ -101,7 +104,10 @@ impl SnapshotReference {
         }
         let newest = |end: Timestamp| {
             let order = |entry: &&SnapshotEntry| (entry.summary.started_at, entry.summary.sequence);
-            entries.iter().filter(|entry| entry.summary.started_at < end).max_by_key(order)
+            let meant = |entry: &&SnapshotEntry| {
+                entry.summary.started_at < end && entry.summary.purpose.is_none_or(Purpose::is_whole)
+            };
+            entries.iter().filter(meant).max_by_key(order)
         };
         let found = match self {
             Self::Latest => newest(Timestamp::MAX),

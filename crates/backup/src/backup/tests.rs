@@ -97,6 +97,8 @@ impl Bench {
         *runs += 1;
         BackupRequest {
             target: target(),
+            purpose: None,
+            names: None,
             selector: Selector::environment("dev"),
             selector_text: "name contains /dev/".into(),
             id: SnapshotId::from_bytes([*runs; 8]),
@@ -546,4 +548,36 @@ async fn labels_can_be_left_out_and_are_then_absent(#[values(false, true)] annot
     let with = bench.back_up().await;
     assert_eq!(with.reused, 0, "what has no labels is not taken over where labels are wanted");
     assert_eq!(bench.records(&with.key.unwrap()).await[&name("/shop/dev/db")].labels.as_ref().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_snapshot_for_undo_holds_the_names_given_and_disturbs_neither_latest_nor_the_hint() {
+    let bench = Bench::new(false, false);
+    bench.fill(120).await;
+    let ordinary = bench.back_up().await;
+    let names: BTreeSet<_> = (0..60).map(|i| name(&format!("/shop/dev/p{:05}", i * 2))).collect();
+    let undo = bench
+        .back_up_with(|request| {
+            request.target.environment = "dev.undo".into();
+            request.purpose = Some(Purpose::Undo);
+            request.selector = Selector::default();
+            request.names = Some(Arc::new(names.iter().cloned().chain([name("/shop/dev/none")]).collect()));
+        })
+        .await;
+    assert_eq!((undo.verdict, undo.parameter_count, undo.sequence), (Verdict::Complete, 60, Some(1)));
+    assert_eq!(undo.calls_by_operation["DescribeParameters"], 2, "61 names, 50 a page");
+    let held: BTreeSet<_> = bench.records(undo.key.as_deref().unwrap()).await.into_keys().collect();
+    assert_eq!(held, names);
+
+    let repository = bench.context_over(bench.store.clone(), bench.objects.clone()).await.repository;
+    assert_eq!(repository.read_latest().await.unwrap(), ordinary.key);
+    let listed = repository.snapshots(&SnapshotFilter::default()).await.unwrap().entries;
+    assert_eq!(listed.iter().map(|entry| entry.summary.purpose).collect::<Vec<_>>(), [None, Some(Purpose::Undo)]);
+    let read = repository.read_manifest(&listed[1].manifest_key).await.unwrap().manifest.summary;
+    assert_eq!(read.purpose, Some(Purpose::Undo));
+    for reference in ["latest", "@2030-01-01"] {
+        let meant = reference.parse::<crate::snapshot_reference::SnapshotReference>().unwrap();
+        assert_eq!(meant.resolve(&listed).unwrap().summary.id.to_string(), ordinary.snapshot.clone().unwrap());
+    }
+    assert_eq!(bench.back_up().await.sequence, Some(2), "the ordinary chain goes on");
 }

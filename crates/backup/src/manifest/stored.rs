@@ -57,6 +57,7 @@ impl ManifestDraft {
             sequence: 1,
             previous: None,
             target: self.target,
+            purpose: self.purpose,
             tool: self.tool,
             started_at: self.started_at,
             finished_at: self.finished_at,

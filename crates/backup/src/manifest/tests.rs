@@ -39,6 +39,7 @@ pub(crate) fn draft(number: u8) -> ManifestDraft {
     ManifestDraft {
         id: SnapshotId::from_bytes([number; 8]),
         target: target(),
+        purpose: None,
         tool: "parados 0.1.0".into(),
         started_at: "2025-10-15T12:00:45Z".parse().unwrap(),
         finished_at: "2025-10-15T12:00:50Z".parse().unwrap(),

@@ -36,6 +36,7 @@ pub(crate) fn draft(number: u8) -> ManifestDraft {
     ManifestDraft {
         id: SnapshotId::from_bytes([number; 8]),
         target: target(),
+        purpose: None,
         tool: "parados 0.1.0".into(),
         started_at: now(),
         finished_at: now(),

@@ -1,5 +1,6 @@
 //! `parados snapshots`.
 
+use parados_backup::manifest::Purpose;
 use parados_backup::repository::{Repository, SnapshotEntry, SnapshotFilter, Snapshots};
 use parados_parameter::ParameterStore;
 use schemars::JsonSchema;
@@ -15,6 +16,9 @@ use crate::{output, runtime};
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Also what restores were about to change, as it was before
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     environment: EnvironmentFlags,
     #[command(flatten)]
@@ -47,6 +51,9 @@ pub(crate) struct SnapshotView {
     pub(crate) account: String,
     /// The Region.
     pub(crate) region: String,
+    /// What it was made for, where it is no ordinary backup: undo or import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) purpose: Option<Purpose>,
     /// When it was begun.
     pub(crate) started_at: String,
     /// Complete or partial.
@@ -87,6 +94,7 @@ impl SnapshotView {
             environment: summary.target.environment.clone(),
             account: summary.target.account.clone(),
             region: summary.target.region.clone(),
+            purpose: summary.purpose,
             started_at: summary.started_at.to_string(),
             verdict: summary.verdict.to_string(),
             parameter_count: summary.counts.parameters,
@@ -102,10 +110,13 @@ impl SnapshotView {
 
 /// Lists them. Manifests that cannot be read make the command fail although the others are listed.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
-    let (location, found) = runtime::run(async {
+    let (location, mut found) = runtime::run(async {
         let repository = open(&args.environment, &args.store, global).await?;
         Ok((repository.location().to_owned(), repository.snapshots(&filter(&args.environment)).await?))
     })?;
+    if !args.all && args.environment.environment.is_none() {
+        found.entries.retain(|entry| entry.summary.purpose.is_none_or(Purpose::is_whole));
+    }
     let view = view(location, &found);
     let output = global.stdout();
     output.result(&view, || {

@@ -68,6 +68,7 @@ fn forge(contents: &mut Contents, key: &SigningKey) {
     let draft = ManifestDraft {
         id: SnapshotId::from_bytes([0x66; 8]),
         target: summary.target,
+        purpose: summary.purpose,
         tool: summary.tool,
         started_at: summary.started_at,
         finished_at: summary.finished_at,
