@@ -6,6 +6,7 @@
 //! Nothing here deletes or overwrites an object, except that `latest.txt`, a hint, is replaced. So a bucket under object lock
 //! works, and what was committed stays.
 
+mod amendment;
 mod chain;
 mod document;
 mod error;
@@ -25,8 +26,9 @@ use object_store::PutPayload;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+pub use self::amendment::{Amendment, AmendmentError};
 pub use self::chain::{Committed, ReadManifest, SnapshotEntry, SnapshotFilter, Snapshots};
-pub use self::document::StoredDocument;
+pub use self::document::{AmendmentDraft, Amendments, StoredDocument};
 pub use self::error::{Access, RepositoryError};
 pub use self::layout::data_key;
 pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};
@@ -34,6 +36,7 @@ pub use self::upload::{Finished, PART_BYTES, Upload};
 pub use self::url::{Bucket, RepositoryUrl};
 use crate::document::Digest;
 use crate::fingerprint::FingerprintKeyId;
+use crate::trust::TrustedSigners;
 
 /// The format that this Parados writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -50,6 +53,8 @@ pub struct Repository {
     /// Digests of the heads that this process wrote, or read and found rightly signed, by key.
     heads: Mutex<BTreeMap<String, Digest>>,
     part_bytes: usize,
+    /// Whose amendments count.
+    trusted: TrustedSigners,
 }
 
 /// `parados.json`: says that this is a repository, and of which format.
@@ -114,7 +119,20 @@ impl Repository {
         if marker.id.len() != 32 || !marker.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(damaged("its id is not 32 characters of hexadecimal"));
         }
-        Ok(Self { objects, id: marker.id, given: Mutex::default(), heads: Mutex::default(), part_bytes: PART_BYTES })
+        Ok(Self {
+            objects,
+            id: marker.id,
+            given: Mutex::default(),
+            heads: Mutex::default(),
+            part_bytes: PART_BYTES,
+            trusted: TrustedSigners::default(),
+        })
+    }
+
+    /// The same repository, in which the amendments of these signers count and of nobody else. Without it, those of anybody do.
+    #[must_use]
+    pub fn trusting(self, trusted: TrustedSigners) -> Self {
+        Self { trusted, ..self }
     }
 
     /// The repository's id: 32 characters of hexadecimal, the salt of its fingerprint keys.

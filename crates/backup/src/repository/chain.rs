@@ -75,6 +75,22 @@ impl SnapshotFilter {
     fn parts(&self) -> [Option<&str>; 4] {
         [&self.project, &self.environment, &self.account, &self.region].map(|part| part.as_deref())
     }
+
+    /// The deepest folder below `folder` that holds all of a kind of object that it lets through.
+    pub(super) fn below(&self, folder: Path) -> Path {
+        self.parts().iter().map_while(|part| *part).fold(folder, |path, part| path.join(part))
+    }
+
+    /// Whether an object that stands at `FOLDER/PROJECT/ENVIRONMENT/ACCOUNT/REGION/NAME` is of one of its targets.
+    pub(super) fn lets_through(&self, key: &Path) -> bool {
+        let segments: Vec<_> = key.parts().skip(1).collect();
+        segments.len() == 5
+            && self
+                .parts()
+                .iter()
+                .zip(&segments)
+                .all(|(part, segment)| part.is_none_or(|part| PathPart::from(part) == *segment))
+    }
 }
 
 /// A snapshot in a listing. Its manifest's signature is not checked by listing it.
@@ -129,10 +145,9 @@ impl Repository {
     /// # Errors
     /// Those of the place. A manifest that cannot be read is listed as damaged and hides no other.
     pub async fn snapshots(&self, filter: &SnapshotFilter) -> Result<Snapshots, RepositoryError> {
-        let parts = filter.parts();
-        let known = parts.iter().map_while(|part| *part).fold(layout::manifests(), |path, part| path.join(part));
-        let listed = self.objects.list(&known).try_filter(|meta| {
-            std::future::ready(layout::sequence_of(&meta.location).is_some() && matches(&parts, &meta.location))
+        let listed = self.objects.list(&filter.below(layout::manifests())).try_filter(|meta| {
+            let is_one = layout::sequence_of(&meta.location).is_some() && filter.lets_through(&meta.location);
+            std::future::ready(is_one)
         });
         let mut read = listed
             .map_ok(|meta| async move {
@@ -323,10 +338,4 @@ fn check_place(key: &Path, summary: &ManifestSummary) -> Result<(), ManifestErro
         true => Ok(()),
         false => Err(ManifestError::invalid("place", "its target and sequence are those of another key")),
     }
-}
-
-fn matches(parts: &[Option<&str>; 4], key: &Path) -> bool {
-    let segments: Vec<_> = key.parts().skip(1).collect();
-    segments.len() == 5
-        && parts.iter().zip(&segments).all(|(part, segment)| part.is_none_or(|part| PathPart::from(part) == *segment))
 }

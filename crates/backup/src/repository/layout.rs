@@ -14,9 +14,17 @@ const LATEST: &str = "latest.txt";
 const MANIFESTS: &str = "manifests";
 const KEYS: &str = "keys";
 const STAGING: &str = ".staging";
+const AMENDMENTS: &str = "amendments";
 const MANIFEST_SUFFIX: &str = ".manifest";
+const AMENDMENT_SUFFIX: &str = ".amendment";
 /// Digits of a manifest's name, so that names sort as numbers do.
 const SEQUENCE_DIGITS: usize = 10;
+/// Digits of an amendment's number.
+const AMENDMENT_DIGITS: usize = 4;
+/// The last number of an amendment that fits.
+pub(super) const MAX_AMENDMENT: u32 = 9999;
+/// How the names of data objects end: sealed, and not.
+const DATA_SUFFIXES: [&str; 2] = [".json.zst.age", ".json"];
 /// The last number that fits.
 pub(super) const MAX_SEQUENCE: u64 = 9_999_999_999;
 
@@ -52,7 +60,7 @@ pub fn data_key(environment: &str, at: Timestamp, sealed: bool) -> Path {
 /// The key of the next second for a data object of the same environment; none for a key that is not such a one's.
 pub(super) fn next_data_key(key: &Path) -> Option<Path> {
     let name = key.filename()?;
-    let suffix = [".json.zst.age", ".json"].into_iter().find(|suffix| name.ends_with(suffix))?;
+    let suffix = DATA_SUFFIXES.into_iter().find(|suffix| name.ends_with(suffix))?;
     let stem = name.strip_suffix(suffix)?;
     let (environment, second) = stem.strip_prefix("ssm-backup-")?.rsplit_once('-')?;
     let second = DateTime::strptime("%Y%m%d_%H%M%S", second).ok()?.checked_add(1.seconds()).ok()?;
@@ -72,9 +80,40 @@ pub(super) fn manifest(target: &Target, sequence: u64) -> Path {
 
 /// The number that a manifest's key bears; nothing for other objects.
 pub(super) fn sequence_of(key: &Path) -> Option<u64> {
-    let digits = key.filename()?.strip_suffix(MANIFEST_SUFFIX)?;
-    let all_digits = digits.len() == SEQUENCE_DIGITS && digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|sequence| all_digits && *sequence > 0)
+    number(key.filename()?.strip_suffix(MANIFEST_SUFFIX)?, SEQUENCE_DIGITS)
+}
+
+/// A number from 1 of so many digits.
+fn number(text: &str, digits: usize) -> Option<u64> {
+    let all_digits = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|number| all_digits && *number > 0)
+}
+
+pub(super) fn amendments() -> Path {
+    Path::from(AMENDMENTS)
+}
+
+/// Where the amendments of a target's snapshots are.
+pub(super) fn amendments_of(target: &Target) -> Path {
+    Path::from_iter([AMENDMENTS, &target.project, &target.environment, &target.account, &target.region])
+}
+
+pub(super) fn amendment(target: &Target, sequence: u64, number: u32) -> Path {
+    let name = format!("{sequence:0SEQUENCE_DIGITS$}.{number:0AMENDMENT_DIGITS$}{AMENDMENT_SUFFIX}");
+    amendments_of(target).join(name)
+}
+
+/// The sequence and the number that an amendment's key bears; nothing for other objects.
+pub(super) fn amendment_of(key: &Path) -> Option<(u64, u32)> {
+    let (sequence, amendment) = key.filename()?.strip_suffix(AMENDMENT_SUFFIX)?.split_once('.')?;
+    let amendment = number(amendment, AMENDMENT_DIGITS)?.try_into().ok()?;
+    Some((number(sequence, SEQUENCE_DIGITS)?, amendment))
+}
+
+/// The key under which a document is sealed anew: that of its first object, with a random number before the ending.
+pub(super) fn resealed(key: &str, number: u32) -> String {
+    let stem = DATA_SUFFIXES.into_iter().find_map(|suffix| key.strip_suffix(suffix)).unwrap_or(key);
+    format!("{stem}.{number:08x}{}", DATA_SUFFIXES[0])
 }
 
 /// A fingerprint key for a set of recipients: `keys/ID.RECIPIENTS.age`, where RECIPIENTS is the beginning of the SHA-256 of
@@ -133,6 +172,28 @@ mod tests {
         assert_eq!(chain(&target).as_ref(), "manifests/..%2F../a%2Fb/123456789012/eu-west-1");
         let at = Timestamp::UNIX_EPOCH;
         assert_eq!(data_key("a/../b", at, false).parts_count(), 2);
+    }
+
+    #[test]
+    fn an_amendment_stands_under_its_snapshot_s_number_and_its_own() {
+        let key = amendment(&target(), 7, 2);
+        assert_eq!(key.as_ref(), "amendments/jenkins/dev/123456789012/eu-west-1/0000000007.0002.amendment");
+        assert_eq!(amendment_of(&key), Some((7, 2)));
+        for other in ["0000000007.0000", "0000000000.0001", "0000000007.2", "0000000007", "0000000007.00002"] {
+            assert_eq!(amendment_of(&Path::from(format!("x/{other}.amendment"))), None, "{other}");
+        }
+        assert_eq!(amendment_of(&manifest(&target(), 7)), None);
+    }
+
+    #[test]
+    fn what_is_sealed_anew_stands_beside_what_it_was_made_of() {
+        let day = "2025-10-15/ssm-backup-dev-20251015_120045";
+        for suffix in [".json", ".json.zst.age"] {
+            assert_eq!(resealed(&format!("{day}{suffix}"), 0xab), format!("{day}.000000ab.json.zst.age"));
+        }
+        assert_eq!(resealed("other", 1), "other.00000001.json.zst.age");
+        let key = Path::from(resealed(&format!("{day}.json"), 1));
+        assert_eq!(next_data_key(&key), None, "it never moves to another second");
     }
 
     #[test]
