@@ -7,9 +7,11 @@
 pub mod change;
 pub mod plan;
 pub mod request;
+pub mod saved;
 pub mod source;
 
 pub use change::{Action, Change, FieldChange, LiveState, PutFields, Step, WantedState, Warning, WarningKind};
 pub use plan::{Estimate, PlanHash, PlanId, PlanSource, PlannedOptions, RestorePlan, StoreIdentity};
 pub use request::{Conflict, KeyMap, NameMap, RestoreRequest};
+pub use saved::SavedPlanError;
 pub use source::{RestoreSource, SourceError};
