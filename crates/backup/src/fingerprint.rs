@@ -195,10 +195,15 @@ impl FingerprintKey {
             policies.iter().map(|policy| (&policy.policy_text, &policy.policy_type, &policy.policy_status)).collect();
         let first = (name, arn, parameter_type, key_id, last_modified_date, last_modified_user);
         let second = (description, allowed_pattern, version, tier, policies, data_type);
+        self.json("metadata", &(first, second))
+    }
+
+    /// The fingerprint of something that is written as JSON, in a `domain` of its own, so that equal texts of two kinds differ.
+    pub(crate) fn json(&self, domain: &str, content: &impl Serialize) -> Fingerprint {
         let mut mac = MacWriter(self.mac.clone());
-        mac.0.update(b"metadata\0");
-        serde_json::to_writer(&mut mac, &(first, second))
-            .expect("texts and numbers are JSON, and a MAC takes all bytes");
+        mac.0.update(domain.as_bytes());
+        mac.0.update(b"\0");
+        serde_json::to_writer(&mut mac, content).expect("texts and numbers are JSON, and a MAC takes all bytes");
         truncated(mac.0)
     }
 
