@@ -2,7 +2,7 @@
 //!
 //! Owns the types, their rules and their stored form. Does not read or write a repository.
 //!
-//! A manifest of 100,000 parameters is some 20 MB of JSON. So its entries are small ([`ParameterEntry`], about 150 bytes with
+//! A manifest of 100,000 parameters is some 20 MB of JSON. So its entries are small ([`ParameterEntry`], about 180 bytes with
 //! the name), they are serialised once whatever number of attempts the commit needs ([`ManifestDraft::encode`]), and the rest
 //! of it — the [`ManifestSummary`] — stands before them and is read without them.
 
@@ -20,6 +20,7 @@ pub use self::purpose::Purpose;
 pub use self::stored::{EncodedDraft, EncodedManifest};
 pub(crate) use self::stored::{PARAMETERS_MARKER, parse_summary};
 use crate::document::Digest;
+use crate::field::FieldFingerprints;
 use crate::fingerprint::{Fingerprint, FingerprintKeyId};
 use crate::report::Missing;
 use crate::signature::SignatureError;
@@ -162,6 +163,9 @@ pub struct ParameterEntry {
     pub fingerprint: Fingerprint,
     /// Of what the listing said.
     pub metadata: Fingerprint,
+    /// Of its other fields, so that a comparison of two manifests names those that changed; absent in early manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<FieldFingerprints>,
 }
 
 /// A stored manifest that cannot be used.

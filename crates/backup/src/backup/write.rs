@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::BackupError;
 use crate::collect::Collected;
 use crate::document::{DocumentHeader, Encoded, Encoder};
+use crate::field::FieldFingerprints;
 use crate::fingerprint::FingerprintKey;
 use crate::manifest::{Counts, ParameterEntry};
 use crate::repository::Upload;
@@ -34,6 +35,7 @@ pub(super) fn write(
             encoder.write(&collected.record)?;
             count(&mut counts, &collected);
             let Collected { record, metadata, .. } = collected;
+            let fields = FieldFingerprints::of(&record, fingerprints);
             parameters.push(ParameterEntry {
                 fingerprint: fingerprints.value(&record.value),
                 name: record.name,
@@ -41,6 +43,7 @@ pub(super) fn write(
                 version: record.version,
                 last_modified_date: record.last_modified_date,
                 metadata,
+                fields: Some(fields),
             });
         }
     }

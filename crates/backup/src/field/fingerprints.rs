@@ -46,6 +46,11 @@ impl FieldFingerprints {
         Self(bytes)
     }
 
+    /// Those that were stored as these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The fields that differ. One that was not read on either side is not comparable, hence not different.
     pub fn differing(&self, other: &Self) -> impl Iterator<Item = Field> {
         let pairs = self.0.chunks_exact(BYTES).zip(other.0.chunks_exact(BYTES)).zip(PLACES);

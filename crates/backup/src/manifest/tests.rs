@@ -31,6 +31,7 @@ fn entry(name: &str, version: i64) -> ParameterEntry {
         last_modified_date: "2025-10-15T12:00:45.76Z".parse().unwrap(),
         fingerprint: Fingerprint::from_bytes([1; 16]),
         metadata: Fingerprint::from_bytes([2; 16]),
+        fields: None,
     }
 }
 
@@ -212,15 +213,24 @@ fn a_signature_by_another_key_is_refused() {
 
 #[test]
 fn entries_stay_small() {
-    assert!(size_of::<ParameterEntry>() <= 80, "{}", size_of::<ParameterEntry>());
-    let json = serde_json::to_vec(&entry("/jenkins/dev/service-00001/password", 3)).unwrap();
-    assert!(json.len() <= 220, "{}", json.len());
+    assert!(size_of::<ParameterEntry>() <= 112, "{}", size_of::<ParameterEntry>());
+    let mut entry = entry("/jenkins/dev/service-00001/password", 3);
+    entry.fields = Some(FieldFingerprints::from_bytes([3; 32]));
+    let json = serde_json::to_vec(&entry).unwrap();
+    assert!(json.len() <= 275, "{}", json.len());
 }
 
 fn arbitrary_draft() -> impl Strategy<Value = ManifestDraft> {
     let entries = proptest::collection::btree_map(
         ".{1,40}",
-        (0..3usize, 1..i64::MAX, -1_000_000_000_000i64..4_000_000_000_000, any::<[u8; 16]>(), any::<[u8; 16]>()),
+        (
+            0..3usize,
+            1..i64::MAX,
+            -1_000_000_000_000i64..4_000_000_000_000,
+            any::<[u8; 16]>(),
+            any::<[u8; 16]>(),
+            proptest::option::of(any::<Box<[u8; 32]>>()),
+        ),
         0..20,
     );
     let texts = proptest::collection::vec("\\PC{0,30}", 8);
@@ -229,13 +239,14 @@ fn arbitrary_draft() -> impl Strategy<Value = ManifestDraft> {
         |(entries, texts, missing, id, digest, size)| {
             let mut parameters: Vec<_> = entries
                 .into_iter()
-                .map(|(name, (kind, version, date, fingerprint, metadata))| ParameterEntry {
+                .map(|(name, (kind, version, date, fingerprint, metadata, fields))| ParameterEntry {
                     name: ParameterName::observed(name),
                     parameter_type: ParameterType::ALL[kind],
                     version: Version::new(version).unwrap(),
                     last_modified_date: Timestamp::from_millisecond(date).unwrap(),
                     fingerprint: Fingerprint::from_bytes(fingerprint),
                     metadata: Fingerprint::from_bytes(metadata),
+                    fields: fields.map(|bytes| FieldFingerprints::from_bytes(*bytes)),
                 })
                 .collect();
             parameters.sort_by(|a, b| a.name.cmp(&b.name));

@@ -14,6 +14,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use parados_backup::backup::backup;
 use parados_backup::document::{Digest, ParameterRecord};
 use parados_backup::event::NoObserver;
+use parados_backup::field::FieldFingerprints;
 use parados_backup::fingerprint::FingerprintKey;
 use parados_backup::manifest::Previous;
 use parados_backup::repository::{Completion, Objects, OpenOptions, Repository, RepositoryUrl, SnapshotFilter};
@@ -26,9 +27,18 @@ use rstest::rstest;
 
 use crate::shop::{Contents, contents, open, request, signing_key};
 
-/// The folder of format version 1.
+/// The folder of format version 1, as it was first written: without fingerprints of fields.
 fn v1() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden/v1")
+    golden("v1")
+}
+
+/// The folder of format version 1 whose manifests have fingerprints of fields.
+fn v1_fields() -> PathBuf {
+    golden("v1-fields")
+}
+
+fn golden(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden").join(folder)
 }
 
 fn objects(folder: &Path) -> Objects {
@@ -90,6 +100,7 @@ fn listed(record: &ParameterRecord) -> ParameterMetadata {
 
 /// Reads all of a repository, checks that it holds together, and says what is in it.
 async fn read(folder: &Path, repository: &str, identities: &Identities, sealed: bool) -> serde_json::Value {
+    let with_fields = folder != v1();
     let stored = load(&folder.join(repository));
     let repository = Repository::open(objects(&folder.join(repository))).await.unwrap();
     let trusted = std::fs::read_to_string(folder.join("signer.pub")).unwrap();
@@ -140,6 +151,8 @@ async fn read(folder: &Path, repository: &str, identities: &Identities, sealed: 
             assert_eq!((&record.name, record.version), (&entry.name, entry.version));
             assert_eq!(key.value(&record.value), entry.fingerprint, "{}", record.name);
             assert_eq!(key.metadata(&listed(record)), entry.metadata, "{}", record.name);
+            let fields = with_fields.then(|| FieldFingerprints::of(record, &key));
+            assert_eq!(fields, entry.fields, "{}", record.name);
         }
         said.push(expected::snapshot(&summary, &records));
     }
@@ -148,12 +161,15 @@ async fn read(folder: &Path, repository: &str, identities: &Identities, sealed: 
 
 #[rstest]
 #[tokio::test]
-async fn a_repository_of_format_1_is_read_as_it_stands(#[values("age", "ssh")] identity: &str) {
-    let identities = Identities::load(&[v1().join(format!("identity_{identity}"))], None).unwrap();
-    let expected = std::fs::read(v1().join("expected.json")).unwrap();
+async fn a_repository_of_format_1_is_read_as_it_stands(
+    #[values(v1(), v1_fields())] folder: PathBuf,
+    #[values("age", "ssh")] identity: &str,
+) {
+    let identities = Identities::load(&[folder.join(format!("identity_{identity}"))], None).unwrap();
+    let expected = std::fs::read(folder.join("expected.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();
-    assert_eq!(read(&v1(), "sealed", &identities, true).await, expected["sealed"]);
-    assert_eq!(read(&v1(), "unsealed", &Identities::default(), false).await, expected["unsealed"]);
+    assert_eq!(read(&folder, "sealed", &identities, true).await, expected["sealed"]);
+    assert_eq!(read(&folder, "unsealed", &Identities::default(), false).await, expected["unsealed"]);
 }
 
 #[rstest]
@@ -202,6 +218,6 @@ async fn it_is_written_anew_only_when_asked() {
     assert!(refused.contains("PARADOS_WRITE_GOLDEN=1"), "{refused}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     if let Some(asked) = std::env::var_os(write::ASK) {
-        write::write(&v1(), Some(&asked)).await.unwrap();
+        write::write(&v1_fields(), Some(&asked)).await.unwrap();
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn draft(number: u8) -> ManifestDraft {
         last_modified_date: now(),
         fingerprint: Fingerprint::from_bytes([1; 16]),
         metadata: Fingerprint::from_bytes([2; 16]),
+        fields: None,
     });
     ManifestDraft {
         id: SnapshotId::from_bytes([number; 8]),

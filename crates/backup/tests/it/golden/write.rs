@@ -1,6 +1,7 @@
 //! How the golden repositories of format version 1 were made: by `PARADOS_WRITE_GOLDEN=1 cargo nextest run -p parados-backup golden`.
 //!
-//! Once that version is released this is history: what is kept in `tests/fixtures/golden/v1/` is then never written again.
+//! Once that version is released this is history: what is kept in `tests/fixtures/golden/v1-fields/` is then never written again, as
+//! that in `v1/` is not, which the same code wrote before manifests had fingerprints of fields.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -33,9 +34,9 @@ const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZ
 /// The seed of their OpenSSH identity.
 const SSH_SEED: [u8; 32] = [0x43; 32];
 
-const README: &str = "# Golden repositories of format version 1
+const README: &str = "# Golden repositories of format version 1, with fingerprints of fields
 
-Two repositories as Parados 0.1.0 wrote them, and what is in them. Every later Parados reads them as they stand, so nothing here is
+Two repositories as Parados 0.1.0 wrote them once manifests had `fields`, and what is in them. Every later Parados reads them as they stand, so nothing here is
 ever changed (`tests/it/golden.rs`).
 
 **The keys here are for these tests only and protect nothing.** They are public: never use one of them for anything else.
