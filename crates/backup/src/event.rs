@@ -53,6 +53,18 @@ pub enum Event {
         /// The data object's size in bytes.
         bytes: u64,
     },
+    /// Snapshots are gone through, to copy them or to seal them again.
+    SnapshotsFound {
+        /// How many.
+        snapshots: u64,
+    },
+    /// One of them was gone through, whatever came of it.
+    SnapshotDone {
+        /// The snapshot's id.
+        snapshot: String,
+        /// Bytes that were written for it.
+        bytes: u64,
+    },
     /// The backup of a target ended.
     Finished {
         /// The target.

@@ -1,6 +1,7 @@
 //! What a backup says at its end.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use jiff::Timestamp;
 use parados_parameter::ParameterName;
@@ -108,4 +109,20 @@ pub enum MissingPart {
     Tags,
     /// Its labels, and its older versions.
     History,
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let words = error.to_string();
+        // Some libraries repeat their source in their own message.
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = error.source();
+    }
+    text
 }

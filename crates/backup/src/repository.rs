@@ -13,6 +13,7 @@ mod error;
 mod layout;
 mod objects;
 mod s3;
+mod transfer;
 mod upload;
 mod url;
 
@@ -32,6 +33,7 @@ pub use self::document::{AmendmentDraft, Amendments, StoredDocument};
 pub use self::error::{Access, RepositoryError};
 pub use self::layout::data_key;
 pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};
+pub use self::transfer::Transferred;
 pub use self::upload::{Finished, PART_BYTES, Upload};
 pub use self::url::{Bucket, RepositoryUrl};
 use crate::document::Digest;
@@ -182,7 +184,7 @@ impl Repository {
     pub fn upload(&self, key: &str) -> Result<Upload, RepositoryError> {
         let key = self.path(key)?;
         let staging = layout::staging(rand::random());
-        Ok(Upload::start(self.objects.clone(), key, staging, self.part_bytes))
+        Ok(Upload::start(self.objects.clone(), key, staging, self.part_bytes, true))
     }
 
     /// Reads a data object from its beginning on, piece by piece.
@@ -252,16 +254,21 @@ impl Repository {
     /// # Errors
     /// Those of listing and reading.
     pub async fn read_keys(&self, id: &FingerprintKeyId) -> Result<Vec<(String, Bytes)>, RepositoryError> {
-        let mut listed: Vec<Path> =
-            self.objects.list(&layout::keys()).map_ok(|meta| meta.location).try_collect().await?;
-        listed.retain(|key| key.filename().is_some_and(|name| name.split('.').next() == Some(id.as_str())));
-        listed.sort();
-        let mut keys = Vec::with_capacity(listed.len());
-        for key in listed {
+        let mut keys = Vec::new();
+        for key in self.list_keys(id).await? {
             let bytes = self.objects.read(&key, MAX_SMALL_BYTES).await?;
             keys.push((key.into(), bytes));
         }
         Ok(keys)
+    }
+
+    /// The key objects of these fingerprints.
+    async fn list_keys(&self, id: &FingerprintKeyId) -> Result<Vec<Path>, RepositoryError> {
+        let mut listed: Vec<Path> =
+            self.objects.list(&layout::keys()).map_ok(|meta| meta.location).try_collect().await?;
+        listed.retain(|key| key.filename().is_some_and(|name| name.split('.').next() == Some(id.as_str())));
+        listed.sort();
+        Ok(listed)
     }
 
     /// Tries each access that a backup needs, and changes nothing: a list, a read of `parados.json`, and a create-only write

@@ -97,6 +97,13 @@ pub struct Measure {
     pub digest: Digest,
 }
 
+impl Measure {
+    /// That of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { size: bytes.len() as u64, digest: Digest::of(bytes) }
+    }
+}
+
 /// What came of reading a document to its end.
 #[derive(Debug)]
 pub struct Reading<T> {

@@ -1,6 +1,5 @@
 //! Why a backup failed.
 
-use std::error::Error;
 use std::io;
 
 use jiff::Timestamp;
@@ -8,6 +7,7 @@ use parados_parameter::{StoreError, StoreErrorKind};
 
 use crate::collect::CollectError;
 use crate::document::EncodeError;
+use crate::report::chain;
 use crate::repository::RepositoryError;
 
 /// A backup that committed nothing.
@@ -93,22 +93,6 @@ fn store_hints(error: &StoreError) -> Vec<String> {
         _ => return Vec::new(),
     };
     vec![hint]
-}
-
-/// An error and what caused it, in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let words = error.to_string();
-        // Some libraries repeat their source in their own message.
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

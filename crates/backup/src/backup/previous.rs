@@ -7,12 +7,12 @@ use futures::StreamExt as _;
 use parados_parameter::ParameterName;
 use tokio::sync::mpsc;
 
-use super::error::chain;
 use super::{BackupContext, BackupRequest};
 use crate::collect::{PreviousEntry, PreviousIndex, PreviousRecords};
 use crate::document::ParameterRecord;
 use crate::fingerprint::FingerprintKey;
 use crate::manifest::{Manifest, ParameterEntry};
+use crate::report::chain;
 use crate::repository::ReadManifest;
 use crate::seal::Recipient;
 use crate::snapshot;

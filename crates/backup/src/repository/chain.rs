@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::{Path, PathPart};
 use object_store::{ObjectMeta, PutPayload};
@@ -132,12 +133,17 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError::Manifest`], and those of the place.
     pub async fn read_manifest(&self, key: &str) -> Result<ReadManifest, RepositoryError> {
+        self.read_manifest_bytes(key).await.map(|(manifest, _)| manifest)
+    }
+
+    /// As [`read_manifest`](Self::read_manifest), with the object's bytes.
+    pub(crate) async fn read_manifest_bytes(&self, key: &str) -> Result<(ReadManifest, Bytes), RepositoryError> {
         let path = self.path(key)?;
         let bytes = self.objects.read(&path, MAX_MANIFEST_BYTES).await?;
         let manifest = Manifest::parse(&bytes)
             .and_then(|manifest| check_place(&path, &manifest.summary).map(|()| manifest))
             .map_err(|source| self.unusable(&path, source))?;
-        Ok(ReadManifest { key: key.into(), manifest, digest: Digest::of(&bytes) })
+        Ok((ReadManifest { key: key.into(), manifest, digest: Digest::of(&bytes) }, bytes))
     }
 
     /// Lists the snapshots that `filter` lets through, oldest first.

@@ -27,6 +27,16 @@ pub struct StoredDocument {
 }
 
 impl StoredDocument {
+    /// The one that the manifest names.
+    pub fn of_manifest(summary: &ManifestSummary) -> Self {
+        Self { object: summary.document.clone(), recipients: summary.recipients.clone(), amended_by: None }
+    }
+
+    fn amended(amendment: &Amendment) -> Self {
+        let Amendment { document, recipients, number, .. } = amendment;
+        Self { object: document.clone(), recipients: recipients.clone(), amended_by: Some(*number) }
+    }
+
     /// Whether it is compressed and sealed.
     pub fn is_sealed(&self) -> bool {
         !self.recipients.is_empty()
@@ -55,6 +65,21 @@ pub struct Amendments {
     pub damaged: Vec<(String, AmendmentError)>,
 }
 
+impl Amendments {
+    /// Those of a snapshot that fit its manifest, the newest first.
+    pub fn of(&self, summary: &ManifestSummary) -> impl Iterator<Item = &(String, Amendment)> {
+        self.entries.iter().rev().filter(|(_, amendment)| amendment.check_fits(summary).is_ok())
+    }
+
+    /// As [`Repository::document`], out of what was listed.
+    pub fn document(&self, summary: &ManifestSummary) -> StoredDocument {
+        match self.of(summary).next() {
+            Some((_, amendment)) => StoredDocument::amended(amendment),
+            None => StoredDocument::of_manifest(summary),
+        }
+    }
+}
+
 impl Repository {
     /// The object that holds the document of a snapshot: the one that its newest valid amendment names, or its manifest. An
     /// amendment is valid when it is rightly signed, by somebody [trusted](Repository::trusting), and fits the manifest.
@@ -62,21 +87,14 @@ impl Repository {
     /// # Errors
     /// Those of the place.
     pub async fn document(&self, summary: &ManifestSummary) -> Result<StoredDocument, RepositoryError> {
-        for (number, key) in self.amendments_of(summary).await? {
-            let amendment = match self.read_amendment(&key).await? {
-                Ok(amendment) => amendment,
-                Err(_) => continue,
-            };
-            if amendment.check_fits(summary).is_ok() {
-                let Amendment { document: object, recipients, .. } = amendment;
-                return Ok(StoredDocument { object, recipients, amended_by: Some(number) });
+        for (_, key) in self.amendments_of(summary).await? {
+            if let Ok(amendment) = self.read_amendment(&key).await?
+                && amendment.check_fits(summary).is_ok()
+            {
+                return Ok(StoredDocument::amended(&amendment));
             }
         }
-        Ok(StoredDocument {
-            object: summary.document.clone(),
-            recipients: summary.recipients.clone(),
-            amended_by: None,
-        })
+        Ok(StoredDocument::of_manifest(summary))
     }
 
     /// The number that the next amendment of a snapshot bears.

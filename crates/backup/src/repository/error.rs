@@ -188,6 +188,24 @@ pub enum RepositoryError {
         /// The repository.
         repository: String,
     },
+    /// There is an object of that key, and it is not the one that was to be copied there.
+    #[error("{key} in {repository} is another one than in the repository that is copied")]
+    Diverged {
+        /// The object.
+        key: String,
+        /// The repository that is copied to.
+        repository: String,
+    },
+    /// It is a repository of its own, and no copy of the one that is copied.
+    #[error("{repository} is a repository of its own and no copy: its id is {found}, and not {expected}")]
+    AnotherRepository {
+        /// The repository.
+        repository: String,
+        /// Its id.
+        found: String,
+        /// The id of the one that is copied.
+        expected: String,
+    },
     /// There is no such object.
     #[error("{key} is not in {repository}")]
     NotFound {
@@ -282,6 +300,11 @@ impl RepositoryError {
             Self::CommitUnknown { .. } => {
                 one("look with: parados snapshots; and run it again where the snapshot is not there")
             }
+            Self::Diverged { key, .. } => vec![
+                format!("something else wrote {key} there: compare the two, and move the wrong one out of the way"),
+                "back up into one repository only, and copy from it".to_owned(),
+            ],
+            Self::AnotherRepository { .. } => one("copy to an empty bucket or folder, or to a copy of this repository"),
             Self::AlreadyExists { .. } => one("run it again: the next one gets a name of its own"),
             Self::Configuration { .. }
             | Self::Folder { .. }
@@ -289,6 +312,12 @@ impl RepositoryError {
             | Self::NotFound { .. }
             | Self::Unfinished { .. } => Vec::new(),
         }
+    }
+
+    /// What an [`Upload`](super::Upload) of `key` says as a [`Write`](io::Write) that fails.
+    pub(crate) fn of_upload(key: &str, error: io::Error) -> Self {
+        let inner = error.into_inner().and_then(|inner| inner.downcast::<Self>().ok());
+        inner.map_or_else(|| Self::Unfinished { key: key.into() }, |error| *error)
     }
 
     /// Whether a write that failed like this may have happened all the same.

@@ -176,9 +176,15 @@ impl Objects {
         self.store.list(Some(prefix)).map_err(move |source| objects.error(Access::List, &subject, source)).boxed()
     }
 
+    /// The size of an object.
+    pub(super) async fn size(&self, key: &Path) -> Result<u64, RepositoryError> {
+        let head = self.store.head(key).await;
+        head.map(|meta| meta.size).map_err(|source| self.error(Access::Read, key, source))
+    }
+
     /// Whether there is an object of this key.
     pub(super) async fn exists(&self, key: &Path) -> Result<bool, RepositoryError> {
-        match self.store.head(key).await.map_err(|source| self.error(Access::Read, key, source)) {
+        match self.size(key).await {
             Ok(_) => Ok(true),
             Err(RepositoryError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -63,13 +63,20 @@ enum Message {
 }
 
 impl Upload {
-    pub(super) fn start(objects: Objects, key: Path, staging: Path, part_bytes: usize) -> Self {
+    /// `moves` is whether it may come to stand under a later second's key.
+    pub(super) fn start(objects: Objects, key: Path, staging: Path, part_bytes: usize, moves: bool) -> Self {
         let runtime = Handle::current();
         let (messages, receiver) = mpsc::unbounded_channel();
-        let sending = Sending { objects, key: key.clone(), staging, ends: Ends::default(), moves: 0 };
+        let moves_left = if moves { MAX_MOVES } else { 0 };
+        let sending = Sending { objects, key: key.clone(), staging, ends: Ends::default(), moves_left };
         let sender = Some(runtime.spawn(sending.run(receiver)));
         let permits = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
         Self { key, buffer: Vec::new(), part_bytes, size: 0, runtime, permits, messages: Some(messages), sender }
+    }
+
+    /// The key that was asked for.
+    pub fn key(&self) -> &str {
+        self.key.as_ref()
     }
 
     /// Bytes written so far.
@@ -160,7 +167,7 @@ struct Sending {
     staging: Path,
     /// What was sent in parts.
     ends: Ends,
-    moves: u32,
+    moves_left: u32,
 }
 
 impl Sending {
@@ -289,8 +296,8 @@ impl Sending {
     /// After `error`: when it says that the key is taken, goes to the next one that is free.
     async fn move_on(&mut self, error: RepositoryError) -> Result<(), RepositoryError> {
         match (&error, layout::next_data_key(&self.key)) {
-            (RepositoryError::AlreadyExists { .. }, Some(next)) if self.moves < MAX_MOVES => {
-                self.moves += 1;
+            (RepositoryError::AlreadyExists { .. }, Some(next)) if self.moves_left > 0 => {
+                self.moves_left -= 1;
                 self.key = next;
                 self.find_free_key().await
             }
@@ -308,8 +315,8 @@ impl Sending {
                 Err(error) => return Err(error),
             }
             match layout::next_data_key(&self.key) {
-                Some(next) if self.moves < MAX_MOVES => {
-                    self.moves += 1;
+                Some(next) if self.moves_left > 0 => {
+                    self.moves_left -= 1;
                     self.key = next;
                 }
                 _ => return Err(self.taken()),

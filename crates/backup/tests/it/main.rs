@@ -6,6 +6,7 @@
 )]
 
 mod canary;
+mod copy;
 mod corpus;
 mod damage;
 mod golden;
