@@ -2,6 +2,7 @@
 
 mod backup;
 mod completions;
+mod copy;
 mod demo;
 mod doctor;
 mod init;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Snapshots(snapshots::Args),
     /// Show a snapshot: its parameters, and no value
     Show(show::Args),
+    /// Copy a repository to a second one, in another account, Region or cloud, and read back what was written
+    Copy(Box<copy::Args>),
     /// Try everything that a backup needs, and say of each whether it is right or what to do
     Doctor(Box<doctor::Args>),
     /// See it work: a store, backups of it, a change and a second backup, in a folder to look around in
@@ -55,6 +58,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Backup(args) => backup::run(&args, global),
         Command::Snapshots(args) => done(snapshots::run(&args, global)),
         Command::Show(args) => done(show::run(&args, global)),
+        Command::Copy(args) => copy::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use error::ConfigError;
 pub(crate) use file::ConfigFile;
-pub(crate) use flags::{EnvironmentFlags, SelectorFlags, SnapshotFlags, StoreFlags};
+pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags};
 pub(crate) use settings::{
     QuotaSettings, RecipientSettings, RepositoryPlace, RepositorySettings, Settings, SigningKeySettings, StoreSettings,
     TargetSettings,

@@ -139,6 +139,8 @@ fn show(bar: &ProgressBar, event: &Event, seen: &Seen) {
         // The bar would run backwards against a growing total, so there is none until it is known.
         Event::Listed { matched, done: true } => bar.set_length(*matched),
         Event::Read { parameters, .. } => bar.set_position(*parameters),
+        Event::SnapshotsFound { snapshots } => bar.set_length(*snapshots),
+        Event::SnapshotDone { .. } => bar.inc(1),
         Event::Missing(missing) => bar.println(printable(&format!("missing: {}: {}", missing.name, missing.reason))),
         Event::Listed { done: false, .. }
         | Event::Throttled { .. }

@@ -1,6 +1,7 @@
 //! `parados schema`.
 
 use clap::ValueEnum;
+use parados_backup::copy::CopyReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -35,6 +36,8 @@ enum Subject {
     Snapshots,
     /// `show`
     Show,
+    /// `copy`
+    Copy,
     /// `doctor`
     Doctor,
     /// `demo`
@@ -71,6 +74,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Event => printed::<EventLine<'_>>(),
         Subject::Snapshots => printed::<snapshots::SnapshotsView>(),
         Subject::Show => printed::<show::ShowView>(),
+        Subject::Copy => printed::<CopyReport>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),

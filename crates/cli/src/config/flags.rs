@@ -7,6 +7,7 @@ use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::{Recipient, RecipientError};
 use parados_parameter::{Glob, ParameterType, Selector, Tag, Tier};
 
+use super::TargetSettings;
 use super::value::{Account, Name, Region, RoleArn, StoreChoice};
 
 /// Which store, and how to get in.
@@ -62,6 +63,45 @@ pub(crate) struct EnvironmentFlags {
     /// A file with identities that open snapshots; can be given several times
     #[arg(long = "identity", value_name = "FILE")]
     pub(crate) identities: Vec<PathBuf>,
+}
+
+/// How to get into the place that is copied to, which may be another account's.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Copy")]
+pub(crate) struct PlaceFlags {
+    /// The Region of the copy's bucket [default: where it is found to be]
+    #[arg(long, value_name = "REGION")]
+    to_region: Option<Region>,
+    /// The profile of the AWS configuration that leads to it
+    #[arg(long, value_name = "PROFILE")]
+    to_profile: Option<String>,
+    /// The role to assume for it
+    #[arg(long, value_name = "ARN")]
+    to_role_arn: Option<RoleArn>,
+    /// The external id that the role's trust policy asks for
+    #[arg(long, value_name = "ID", requires = "to_role_arn")]
+    to_external_id: Option<String>,
+    /// The KMS key with which S3 encrypts what is stored there, in place of AES256
+    #[arg(long, value_name = "KEY")]
+    pub(crate) to_s3_kms_key: Option<parados_parameter::KeyId>,
+}
+
+impl PlaceFlags {
+    /// The Region, where it is given.
+    pub(crate) fn region(&self) -> Option<String> {
+        self.to_region.as_ref().map(ToString::to_string)
+    }
+
+    /// How to get in.
+    pub(crate) fn target(&self) -> TargetSettings {
+        TargetSettings {
+            profile: self.to_profile.clone(),
+            region: self.region(),
+            role_arn: self.to_role_arn.as_ref().map(ToString::to_string),
+            external_id: self.to_external_id.clone(),
+            ..TargetSettings::default()
+        }
+    }
 }
 
 /// Which parameters. Given one, the file's selector does not count.

@@ -107,6 +107,21 @@ pub(crate) async fn open_for_dry_run(
     }
 }
 
+/// Opens the copy of `source` at `url`, and begins it where there is none; for a dry run, one in memory stands in for that.
+pub(crate) async fn open_copy(
+    source: &Repository,
+    url: &RepositoryUrl,
+    settings: &RepositorySettings,
+    session: Option<&Session>,
+    dry_run: bool,
+) -> Result<Repository> {
+    if dry_run && open_existing(url, settings, session).await?.is_none() {
+        let objects = Objects::new(Arc::new(InMemory::new()), &url.to_string(), Completion::Checked);
+        return Ok(source.open_copy(objects).await?);
+    }
+    Ok(source.open_copy(url.open(&options(url, settings, session, !dry_run).await)?).await?)
+}
+
 async fn options(
     url: &RepositoryUrl,
     settings: &RepositorySettings,

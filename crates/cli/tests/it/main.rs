@@ -10,6 +10,7 @@ mod aws_stop;
 mod backup;
 mod break_glass;
 mod command_line;
+mod copy;
 mod demo;
 mod generated;
 mod kms;
