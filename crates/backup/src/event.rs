@@ -1,4 +1,4 @@
-//! What happens while a backup runs. The progress bar, the run log and whatever else shows it read this one stream.
+//! What happens while a use case runs. The progress bar, the run log and whatever else shows it read this one stream.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::report::Missing;
 use crate::target::Target;
 use crate::verdict::Verdict;
+use crate::verify::Finding;
 
 /// Something that happened. Holds no value of a parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -65,6 +66,22 @@ pub enum Event {
         /// Bytes that were written for it.
         bytes: u64,
     },
+    /// A check began.
+    Checking {
+        /// Objects that will be read.
+        objects: u64,
+    },
+    /// An object was checked.
+    Checked {
+        /// Its key.
+        key: String,
+        /// Objects so far.
+        objects: u64,
+        /// Bytes so far.
+        bytes: u64,
+    },
+    /// A check found damage.
+    Found(Finding),
     /// The backup of a target ended.
     Finished {
         /// The target.

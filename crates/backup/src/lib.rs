@@ -24,3 +24,4 @@ pub mod snapshot_reference;
 pub mod target;
 pub mod trust;
 pub mod verdict;
+pub mod verify;

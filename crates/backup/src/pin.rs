@@ -35,6 +35,14 @@ pub struct Pin {
     pub seen_at: Timestamp,
 }
 
+/// A pin in its file.
+#[derive(Serialize, Deserialize)]
+struct Pinned {
+    target: Target,
+    #[serde(flatten)]
+    pin: Pin,
+}
+
 /// The pins of one machine.
 #[derive(Clone, Debug)]
 pub struct Pins {
@@ -90,7 +98,31 @@ impl Pins {
     /// # Errors
     /// [`PinError::Read`] and [`PinError::Damaged`].
     pub fn get(&self, repository_id: &str, target: &Target) -> Result<Option<Pin>, PinError> {
-        read(&self.file(repository_id, target))
+        Ok(read::<Pinned>(&self.file(repository_id, target))?.map(|pinned| pinned.pin))
+    }
+
+    /// The pins of all chains of a repository, by target.
+    ///
+    /// # Errors
+    /// [`PinError::Read`] and [`PinError::Damaged`].
+    pub fn all(&self, repository_id: &str) -> Result<BTreeMap<Target, Pin>, PinError> {
+        let mut pins = BTreeMap::new();
+        let mut folders = vec![self.folder.join(PathPart::from(repository_id).as_ref())];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                outcome => outcome.map_err(|source| PinError::Read { path: folder.clone(), source })?,
+            };
+            for entry in entries {
+                let path = entry.map_err(|source| PinError::Read { path: folder.clone(), source })?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "json") {
+                    pins.extend(read::<Pinned>(&path)?.map(|Pinned { target, pin }| (target, pin)));
+                }
+            }
+        }
+        Ok(pins)
     }
 
     /// Pins the newest manifest of a chain, unless a later one is. A pin never moves back.
@@ -99,10 +131,10 @@ impl Pins {
     /// [`PinError`]; the pin is as it was then.
     pub fn advance(&self, repository_id: &str, target: &Target, pin: &Pin) -> Result<Advance, PinError> {
         let path = self.file(repository_id, target);
-        self.locked(|| match read::<Pin>(&path)? {
+        self.locked(|| match read::<Pinned>(&path)?.map(|pinned| pinned.pin) {
             Some(old) if old.sequence == pin.sequence && old.digest == pin.digest => Ok(Advance::Same),
             Some(old) if old.sequence >= pin.sequence => Ok(Advance::Stays(old)),
-            _ => write(&path, pin).map(|()| Advance::Advanced),
+            _ => write(&path, &Pinned { target: target.clone(), pin: pin.clone() }).map(|()| Advance::Advanced),
         })
     }
 
@@ -125,12 +157,17 @@ impl Pins {
         self.locked(|| {
             let mut places = self.places()?;
             places.entry(location.to_owned()).or_insert_with(|| repository_id.to_owned());
-            write(&self.folder.join("places.json"), &places)
+            write(&self.places_file(), &places)
         })
     }
 
+    /// The file that says which repository was seen at each place.
+    pub fn places_file(&self) -> PathBuf {
+        self.folder.join("places.json")
+    }
+
     fn places(&self) -> Result<BTreeMap<String, String>, PinError> {
-        read(&self.folder.join("places.json")).map(Option::unwrap_or_default)
+        read(&self.places_file()).map(Option::unwrap_or_default)
     }
 
     fn file(&self, repository_id: &str, target: &Target) -> PathBuf {
@@ -224,6 +261,10 @@ mod tests {
             pins.advance(repository, target, &pin(sequence, "x")).unwrap();
             assert_eq!(pins.get(repository, target).unwrap().unwrap().sequence, sequence);
         }
+        let all = pins.all(REPOSITORY).unwrap();
+        let numbers: BTreeMap<_, _> = all.iter().map(|(target, pin)| (target, pin.sequence)).collect();
+        assert_eq!(numbers, BTreeMap::from([(&target(), 1), (&odd, 2)]));
+        assert!(pins.all("none").unwrap().is_empty());
         assert!(pins.file(REPOSITORY, &odd).starts_with(folder.path().join(REPOSITORY).join("jenkins")));
         assert!(!pins.file(REPOSITORY, &odd).to_str().unwrap().contains("/../"));
     }

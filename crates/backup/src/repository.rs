@@ -11,6 +11,7 @@ mod chain;
 mod document;
 mod error;
 mod layout;
+mod manifest_object;
 mod objects;
 mod s3;
 mod transfer;
@@ -32,6 +33,7 @@ pub use self::chain::{Committed, ReadManifest, SnapshotEntry, SnapshotFilter, Sn
 pub use self::document::{AmendmentDraft, Amendments, StoredDocument};
 pub use self::error::{Access, RepositoryError};
 pub use self::layout::data_key;
+pub use self::manifest_object::ManifestObject;
 pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};
 pub use self::transfer::Transferred;
 pub use self::upload::{Finished, PART_BYTES, Upload};
@@ -73,12 +75,18 @@ impl Repository {
     /// Opens the repository in `objects`. Reads `parados.json`.
     ///
     /// # Errors
-    /// [`RepositoryError::NotARepository`], [`RepositoryError::NewerFormat`], and those of the place: missing bucket,
+    /// [`RepositoryError::NotARepository`], [`RepositoryError::MarkerMissing`], [`RepositoryError::NewerFormat`], and those of the place: missing bucket,
     /// somebody else's, no permission, unreachable.
     pub async fn open(objects: Objects) -> Result<Self, RepositoryError> {
         match objects.read(&layout::marker(), MAX_SMALL_BYTES).await {
             Ok(bytes) => Self::of_marker(objects, &bytes),
-            Err(RepositoryError::NotFound { repository, .. }) => Err(RepositoryError::NotARepository { repository }),
+            Err(RepositoryError::NotFound { repository, .. }) => {
+                // One that lost its marker must not be taken for none, and get another id.
+                match objects.list(&layout::manifests()).try_next().await {
+                    Ok(Some(_)) => Err(RepositoryError::MarkerMissing { key: layout::MARKER.into(), repository }),
+                    Ok(None) | Err(_) => Err(RepositoryError::NotARepository { repository }),
+                }
+            }
             Err(error) => Err(error),
         }
     }
@@ -108,8 +116,10 @@ impl Repository {
             repository: objects.location().into(),
             reason: reason.into(),
         };
-        let marker: Marker =
-            serde_json::from_slice(bytes).map_err(|_| damaged("it is not the JSON of a repository"))?;
+        let marker: Marker = serde_json::from_slice(bytes).map_err(|error| match error.is_eof() {
+            true => RepositoryError::CutOff { key: layout::MARKER.into(), repository: objects.location().into() },
+            false => damaged("it is not the JSON of a repository"),
+        })?;
         match marker.format_version {
             0 => return Err(damaged("formats are numbered from 1")),
             FORMAT_VERSION => {}
@@ -228,6 +238,11 @@ impl Repository {
             Err(RepositoryError::Denied { .. }) => Ok(false),
             outcome => outcome,
         }
+    }
+
+    /// Where the key object of these fingerprints for these recipients is; none where there are no recipients.
+    pub fn key_of(&self, id: &FingerprintKeyId, recipients: &[String]) -> Option<String> {
+        layout::key_object(id, recipients).map(Into::into)
     }
 
     /// Stores a fingerprint key ([`FingerprintKey::to_stored`](crate::fingerprint::FingerprintKey::to_stored)), which the

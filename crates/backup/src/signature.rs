@@ -21,6 +21,9 @@ use crate::fingerprint::FingerprintKey;
 /// that what was signed as one verifies as nothing else.
 pub const MANIFEST_NAMESPACE: &str = "parados-manifest";
 
+/// How many bytes a manifest's signature has: they are all made alike.
+pub(crate) const ARMORED_MANIFEST_SIGNATURE_BYTES: usize = 310;
+
 /// A signature, or the key for one, that cannot be used.
 #[derive(Debug, Error)]
 pub enum SignatureError {
@@ -195,6 +198,14 @@ pub fn verify(namespace: &str, bytes: &[u8], armored: &str, key: &PublicKey) -> 
     key.verify(namespace, bytes, &signature).map_err(|_| SignatureError::Mismatch)
 }
 
+/// The key that made a signature over `bytes` for the purpose `namespace`, by what the signature itself says; none where it is
+/// not one over these bytes, whoever made it.
+pub fn signed_by(namespace: &str, bytes: &[u8], armored: &str) -> Option<PublicKey> {
+    let signature = SshSig::from_pem(armored).ok()?;
+    let key = PublicKey::new(signature.public_key().clone(), "");
+    key.verify(namespace, bytes, &signature).ok().map(|()| key)
+}
+
 /// Parses a public key of OpenSSH's form, ed25519.
 ///
 /// # Errors
@@ -251,6 +262,17 @@ mod tests {
             verify(MANIFEST_NAMESPACE, b"", "nothing", key().public_key()),
             Err(SignatureError::Malformed)
         ));
+    }
+
+    #[test]
+    fn a_signature_names_its_maker_when_it_is_one_over_these_bytes() {
+        let armored = key().sign(MANIFEST_NAMESPACE, &[b"x"]).unwrap();
+        assert_eq!(armored.len(), ARMORED_MANIFEST_SIGNATURE_BYTES);
+        let maker = signed_by(MANIFEST_NAMESPACE, b"x", &armored).unwrap();
+        assert_eq!(maker.key_data(), key().public_key().key_data());
+        assert!(signed_by(MANIFEST_NAMESPACE, b"y", &armored).is_none());
+        assert!(signed_by("file", b"x", &armored).is_none());
+        assert!(signed_by(MANIFEST_NAMESPACE, b"x", &armored.replace('A', "B")).is_none());
     }
 
     #[test]

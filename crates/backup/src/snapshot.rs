@@ -109,6 +109,8 @@ impl Measure {
 pub struct Reading<T> {
     /// Of the stored object, whole; absent where not all of it was downloaded.
     pub stored: Option<Measure>,
+    /// Whether it is a document: it was opened and parsed to its end, be it the right one or not.
+    pub is_document: bool,
     /// What was made of its records.
     pub outcome: Result<T, SnapshotError>,
 }
@@ -169,10 +171,17 @@ pub async fn read_document<T: Send + 'static>(
     let differs = |part| SnapshotError::Differs { key: document.object.key.clone(), part };
     let stored = match stored {
         Ok(Some(stored)) => stored,
-        Ok(None) => return Reading { stored: None, outcome: Err(SnapshotError::Stopped) },
-        Err(error) => return Reading { stored: None, outcome: Err(SnapshotError::Download(Box::new(error))) },
+        Ok(None) => return Reading { stored: None, is_document: false, outcome: Err(SnapshotError::Stopped) },
+        Err(error) => {
+            return Reading {
+                stored: None,
+                is_document: false,
+                outcome: Err(SnapshotError::Download(Box::new(error))),
+            };
+        }
     };
     let object = &document.object;
+    let is_document = parsed.is_ok();
     let outcome = match parsed {
         Err(SnapshotError::Stopped) => Err(SnapshotError::Stopped),
         // That the bytes are others explains whatever went wrong with them.
@@ -184,7 +193,7 @@ pub async fn read_document<T: Send + 'static>(
         Ok((_, _, content)) if content.digest != object.content_digest => Err(differs(DocumentPart::ContentDigest)),
         Ok((state, ..)) => Ok(state),
     };
-    Reading { stored: Some(stored), outcome }
+    Reading { stored: Some(stored), is_document, outcome }
 }
 
 /// Opens the document of a snapshot, and reads nothing of it: whether one of `identities` opens it, as far as its beginning

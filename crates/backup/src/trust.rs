@@ -64,6 +64,14 @@ impl TrustedSigners {
     }
 }
 
+impl<'a> FromIterator<&'a PublicKey> for TrustedSigners {
+    fn from_iter<I: IntoIterator<Item = &'a PublicKey>>(keys: I) -> Self {
+        let mut signers = Self::default();
+        keys.into_iter().for_each(|key| signers.add(key));
+        signers
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use error::ConfigError;
 pub(crate) use file::ConfigFile;
-pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags};
+pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags};
 pub(crate) use settings::{
-    QuotaSettings, RecipientSettings, RepositoryPlace, RepositorySettings, Settings, SigningKeySettings, StoreSettings,
-    TargetSettings,
+    QuotaSettings, ReadingSettings, RecipientSettings, RepositoryPlace, RepositorySettings, Settings,
+    SigningKeySettings, StoreSettings, TargetSettings,
 };
-pub(crate) use value::StoreChoice;
+pub(crate) use value::{StoreChoice, TrustedSigner};
 
 /// The file that is read where none is named.
 pub(crate) const DEFAULT_FILE: &str = "parados.yaml";

@@ -66,6 +66,11 @@ impl Directories {
         Ok(self.data()?.join("keys"))
     }
 
+    /// The folder of the newest manifests that this machine has seen.
+    pub(crate) fn pins(&self) -> Result<PathBuf, ConfigError> {
+        Ok(self.data()?.join("pins"))
+    }
+
     /// The key that manifests are signed with.
     pub(crate) fn signing_key(&self) -> Result<PathBuf, ConfigError> {
         Ok(self.keys()?.join("signing_ed25519"))

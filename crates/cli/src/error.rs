@@ -10,10 +10,12 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use parados_backup::pin::PinError;
 use parados_backup::repository::RepositoryError;
 use parados_backup::seal::{IdentityError, SealError};
 use parados_backup::signature::SignatureError;
 use parados_backup::snapshot_reference::ResolveError;
+use parados_backup::verify::VerifyError;
 use parados_parameter::{Invalid, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -242,6 +244,21 @@ impl From<RepositoryError> for Failure {
             _ => FailureKind::Failed,
         };
         Self::caused(kind, &error).hints(error.hints())
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Repository(error) => error.into(),
+            VerifyError::Pin(error) => error.into(),
+        }
+    }
+}
+
+impl From<PinError> for Failure {
+    fn from(error: PinError) -> Self {
+        Self::caused(FailureKind::Failed, &error)
     }
 }
 

@@ -9,6 +9,18 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// A backup is partial (a snapshot is committed, and what is not in it is named), or nothing matched.
 pub(crate) const PARTIAL: u8 = 3;
+/// A check found bytes that are others than those that were written.
+pub(crate) const CHANGED: u8 = 10;
+/// A check found an object whose end is missing.
+pub(crate) const TRUNCATED: u8 = 11;
+/// A check found an object in another one's place.
+pub(crate) const SWAPPED: u8 = 12;
+/// A check found an older state in the place of a newer one.
+pub(crate) const REPLAYED: u8 = 13;
+/// A check found that something is gone.
+pub(crate) const REMOVED: u8 = 14;
+/// A check found something that nobody made who is trusted.
+pub(crate) const FORGED: u8 = 15;
 /// Stopped by SIGINT or SIGTERM. Nothing is half committed.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -20,6 +32,12 @@ Exit codes:
     1    failed: of a backup, nothing was committed
     2    the command line or the configuration is wrong; nothing was begun
     3    partial (what is missing is named), or nothing matched
+    10   a check found bytes that are others than those that were written (changed)
+    11   … an object whose end is missing (truncated)
+    12   … an object in another one's place (swapped)
+    13   … an older state in the place of a newer one (replayed)
+    14   … that something is gone (removed)
+    15   … something that nobody made who is trusted (forged); of several the worst counts: 15, 13, 14, 12, 11, 10
     130  stopped by Ctrl-C or SIGTERM; nothing is half committed";
 
 #[cfg(test)]
@@ -28,7 +46,8 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [COMPLETE, FAILED, USAGE, PARTIAL, INTERRUPTED] {
+        let damage = [CHANGED, TRUNCATED, SWAPPED, REPLAYED, REMOVED, FORGED];
+        for code in [COMPLETE, FAILED, USAGE, PARTIAL, INTERRUPTED].into_iter().chain(damage) {
             assert!(HELP.lines().any(|line| line.split_whitespace().next() == Some(&code.to_string())), "{code}");
         }
     }

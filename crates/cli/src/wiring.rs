@@ -4,6 +4,8 @@ pub(crate) mod keys;
 pub(crate) mod repository;
 mod store;
 mod target;
+mod trust;
 
 pub(crate) use store::{OpenedStore, connect, open_aws, open_embedded};
 pub(crate) use target::{BackupOptions, BackupRun, Place, repository_session};
+pub(crate) use trust::{pins, trust};

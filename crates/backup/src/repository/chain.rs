@@ -73,6 +73,13 @@ impl SnapshotFilter {
         Self { project: Some(project), environment: Some(environment), account: Some(account), region: Some(region) }
     }
 
+    /// Whether it lets a target through.
+    pub fn matches(&self, target: &Target) -> bool {
+        let Target { project, environment, account, region, .. } = target;
+        let named = [project, environment, account, region];
+        self.parts().iter().zip(named).all(|(part, named)| part.is_none_or(|part| part == named))
+    }
+
     fn parts(&self) -> [Option<&str>; 4] {
         [&self.project, &self.environment, &self.account, &self.region].map(|part| part.as_deref())
     }

@@ -150,6 +150,22 @@ pub enum RepositoryError {
         /// The place.
         repository: String,
     },
+    /// What says that this is a repository is gone, and its manifests are there.
+    #[error("{key} is gone from {repository}, which has manifests")]
+    MarkerMissing {
+        /// Its key.
+        key: String,
+        /// The place.
+        repository: String,
+    },
+    /// An object ends too early.
+    #[error("{key} in {repository} is cut off")]
+    CutOff {
+        /// The object.
+        key: String,
+        /// The repository.
+        repository: String,
+    },
     /// A newer Parados wrote the repository.
     #[error("{repository} is of format {found}, and this Parados reads and writes up to format {supported}")]
     NewerFormat {
@@ -293,7 +309,10 @@ impl RepositoryError {
             }
             Self::NewerFormat { .. } => one("install a newer Parados"),
             Self::Manifest { source: ManifestError::NewerFormat { .. }, .. } => one("install a newer Parados"),
-            Self::Damaged { key, .. } | Self::Manifest { key, .. } => {
+            Self::Damaged { key, .. }
+            | Self::Manifest { key, .. }
+            | Self::MarkerMissing { key, .. }
+            | Self::CutOff { key, .. } => {
                 vec![format!("restore {key} from an older version or a copy of the repository")]
             }
             Self::Contended { .. } => one("run it again when fewer backups of this target run at once"),

@@ -5,7 +5,7 @@ use parados_backup::copy::CopyReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{backup, demo, doctor, init, parameter, show, snapshots};
+use super::{backup, demo, doctor, init, parameter, show, snapshots, verify};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -38,6 +38,8 @@ enum Subject {
     Show,
     /// `copy`
     Copy,
+    /// `verify`
+    Verify,
     /// `doctor`
     Doctor,
     /// `demo`
@@ -75,6 +77,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Snapshots => printed::<snapshots::SnapshotsView>(),
         Subject::Show => printed::<show::ShowView>(),
         Subject::Copy => printed::<CopyReport>(),
+        Subject::Verify => printed::<verify::VerifyView>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),

@@ -1,7 +1,7 @@
 //! `parados snapshots`.
 
 use parados_backup::manifest::Purpose;
-use parados_backup::repository::{Repository, SnapshotEntry, SnapshotFilter, Snapshots};
+use parados_backup::repository::{Objects, Repository, SnapshotEntry, SnapshotFilter, Snapshots};
 use parados_parameter::ParameterStore;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -175,6 +175,15 @@ pub(crate) async fn open(
     store: &StoreFlags,
     global: &GlobalArgs,
 ) -> Result<Repository> {
+    Ok(Repository::open(objects(environment, store, global).await?).await?)
+}
+
+/// The objects of that repository, before anybody has looked whether it is one.
+pub(crate) async fn objects(
+    environment: &EnvironmentFlags,
+    store: &StoreFlags,
+    global: &GlobalArgs,
+) -> Result<Objects> {
     let (config, directories) = (global.configuration()?, Directories::of_user());
     let (place, settings) = RepositoryPlace::resolve(config.as_ref(), &directories, store, environment)?;
     let target = TargetSettings::of_flags(store);
@@ -195,5 +204,5 @@ pub(crate) async fn open(
         None if repository::needs_session(&url) => Some(wiring::connect(&target).await?),
         None => None,
     };
-    repository::open(&url, &settings, session.as_ref()).await
+    repository::objects(&url, &settings, session.as_ref()).await
 }

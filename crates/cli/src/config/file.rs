@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::value::{Account, Name, Parsed, Region, RoleArn, StoreChoice};
+use super::value::{Account, Name, Parsed, Region, RoleArn, StoreChoice, TrustedSigner};
 
 /// A mapping that takes settings of its own and those that stand at the top as a default and in an environment as an exception
 /// to it.
@@ -44,6 +44,9 @@ macro_rules! with_settings {
             pub(crate) identities: Option<Vec<String>>,
             /// The OpenSSH ed25519 private key that manifests are signed with. Made where the default one is not there.
             pub(crate) signing_key: Option<String>,
+            /// Whose signatures count when snapshots are checked: OpenSSH ed25519 public keys (`ssh-ed25519 AAAA…`), or files of them, one
+            /// a line. This machine's own signing key counts too. Where neither names anybody, every signer is accepted.
+            pub(crate) trusted_signers: Option<Vec<Parsed<TrustedSigner>>>,
             /// How much of the account's quota a backup takes.
             #[schemars(with = "Option<QuotaSection>")]
             pub(crate) quota: Option<Spanned<QuotaSection>>,

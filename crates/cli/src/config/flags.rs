@@ -8,7 +8,7 @@ use parados_backup::seal::{Recipient, RecipientError};
 use parados_parameter::{Glob, ParameterType, Selector, Tag, Tier};
 
 use super::TargetSettings;
-use super::value::{Account, Name, Region, RoleArn, StoreChoice};
+use super::value::{Account, Name, Region, RoleArn, StoreChoice, TrustedSigner};
 
 /// Which store, and how to get in.
 #[derive(Clone, Debug, Default, Args)]
@@ -102,6 +102,19 @@ impl PlaceFlags {
             ..TargetSettings::default()
         }
     }
+}
+
+/// Whose signatures count.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustFlags {
+    /// A public key (ssh-ed25519 …), or a file of them, whose signatures count, in place of the file's; this machine's own counts too;
+    /// can be given several times
+    #[arg(long = "trusted-signer", value_name = "KEY|FILE")]
+    pub(crate) trusted_signers: Vec<TrustedSigner>,
+    /// This machine's own signing key [default: the file's, or the one that `parados init` made]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signing_key: Option<PathBuf>,
 }
 
 /// Which parameters. Given one, the file's selector does not count.

@@ -1,6 +1,7 @@
 //! What is to be done for one environment: what the file says, with what the command line says in its place, and the defaults for
 //! what neither says.
 
+mod reading;
 mod selection;
 mod sources;
 mod targets;
@@ -11,6 +12,7 @@ use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::Recipient;
 use parados_parameter::{KeyId, Selector};
 
+pub(crate) use self::reading::ReadingSettings;
 use self::sources::Sources;
 use self::targets::resolve_store;
 use super::file::RatesSection;

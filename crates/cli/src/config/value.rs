@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use parados_backup::signature::{PublicKey, parse_public_key};
 use parados_parameter::Invalid;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -73,6 +74,30 @@ impl FromStr for StoreChoice {
                 Some(folder) if !folder.is_empty() => Ok(Self::Embedded(Some(folder.into()))),
                 _ => Err(Invalid::new("store", text, "it is aws, embedded, or embedded:DIR")),
             },
+        }
+    }
+}
+
+/// Whose signatures count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TrustedSigner {
+    /// This key's.
+    Key(Box<PublicKey>),
+    /// Those of the keys in this file, one a line.
+    File(PathBuf),
+}
+
+impl FromStr for TrustedSigner {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            key if key.starts_with("ssh-") => match parse_public_key(key) {
+                Ok(key) => Ok(Self::Key(Box::new(key))),
+                Err(_) => Err(Invalid::new("trusted signer", key, "a key is `ssh-ed25519 AAAA…`, whole")),
+            },
+            "" => Err(Invalid::new("trusted signer", text, "it is a public key, or a file of them")),
+            file => Ok(Self::File(file.into())),
         }
     }
 }

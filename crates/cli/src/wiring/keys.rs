@@ -13,7 +13,8 @@ use parados_backup::signature::{SignatureError, SigningKey};
 use parados_parameter::KeyManagement;
 use zeroize::Zeroizing;
 
-use crate::config::{RecipientSettings, SigningKeySettings, StoreSettings};
+use super::connect;
+use crate::config::{RecipientSettings, SigningKeySettings, StoreSettings, TargetSettings};
 use crate::error::{Failure, Result};
 use crate::output;
 
@@ -105,6 +106,20 @@ pub(crate) fn sealer(
 /// Opens snapshots.
 pub(crate) fn identities(files: &[PathBuf], key_management: Option<Arc<dyn KeyManagement>>) -> Result<Identities> {
     Ok(Identities::load(files, key_management)?)
+}
+
+/// Opens snapshots that are sealed to `recipients`: AWS is asked only where one of them is a KMS key.
+pub(crate) async fn reading_identities(
+    files: &[PathBuf],
+    recipients: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<Identities> {
+    let is_kms_key = |text: &str| text.parse::<Recipient>().is_ok_and(|recipient| recipient.kms_key().is_some());
+    let key_management: Option<Arc<dyn KeyManagement>> =
+        match recipients.into_iter().any(|recipient| is_kms_key(recipient.as_ref())) {
+            true => Some(Arc::new(connect(&TargetSettings::default()).await?.key_management())),
+            false => None,
+        };
+    identities(files, key_management)
 }
 
 #[cfg(test)]

@@ -55,13 +55,13 @@ pub(crate) fn needs_session(url: &RepositoryUrl) -> bool {
     matches!(url, RepositoryUrl::S3(_))
 }
 
-/// Opens a repository that is there.
-pub(crate) async fn open(
+/// The objects of a repository that is there.
+pub(crate) async fn objects(
     url: &RepositoryUrl,
     settings: &RepositorySettings,
     session: Option<&Session>,
-) -> Result<Repository> {
-    Ok(Repository::open(url.open(&options(url, settings, session, false).await)?).await?)
+) -> Result<Objects> {
+    Ok(url.open(&options(url, settings, session, false).await)?)
 }
 
 /// Opens a repository, and makes it where there is none.

@@ -16,3 +16,4 @@ mod generated;
 mod kms;
 mod parados;
 mod parameter;
+mod verify;

@@ -1,26 +1,21 @@
-//! Damaged copies of the golden repositories, and what reading says of each.
+//! Damaged copies of the golden repositories, and what `verify` says of each: a kind of finding for each kind of damage.
 //!
-//! `refused` is what the library notices by itself, whoever reads. `compared` is what shows only to one who holds what was read
-//! against the manifests, as these tests do: that is the work of `parados verify`, which does not exist yet. Until then nothing
-//! but a comparison notices that
-//! - two documents were swapped, or one was replaced by another that is sealed to the same recipients;
-//! - a manifest was forged with another key than the one that is trusted (the library checks the key that the manifest names);
-//! - a manifest in the middle of the chain was removed or replaced;
-//! - `latest.txt` lies;
-//! - the repository's id is another (the next backup then derives another fingerprint key, and reads everything anew).
-//!
-//! And nothing in the repository itself shows that its newest snapshots were taken away: that takes a number that was seen before.
+//! Each is checked on a machine that has seen the whole repository before, and trusts the key that signed it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use parados_backup::document::Digest;
-use parados_backup::fingerprint::FingerprintKey;
+use parados_backup::document::{Digest, DocumentHeader, Encoder};
+use parados_backup::event::NoObserver;
 use parados_backup::manifest::{Manifest, ManifestDraft, Previous, SnapshotId};
-use parados_backup::repository::{Completion, Objects, Repository, SnapshotFilter};
-use parados_backup::seal::Identities;
+use parados_backup::pin::Pins;
+use parados_backup::repository::{Completion, Objects, Repository};
+use parados_backup::seal::{Identities, Sealer};
 use parados_backup::signature::SigningKey;
+use parados_backup::trust::TrustedSigners;
 use parados_backup::verdict::Verdict;
+use parados_backup::verify::{VerifyContext, VerifyReport, VerifyRequest, verify};
+use parados_parameter::Clock as _;
+use parados_parameter::clock::ManualClock;
 
 use super::{in_memory, load, v1};
 use crate::shop::{Contents, chain, open, signing_key};
@@ -88,81 +83,50 @@ fn forge(contents: &mut Contents, key: &SigningKey) {
     contents.insert(SECOND.into(), forged.chunks.concat().into());
 }
 
-/// Everything that reading a repository says of it, a line each.
-async fn said_of(contents: &Contents, sealed: bool) -> Vec<String> {
-    let identities = Identities::load(&[v1().join("identity_age")], None).unwrap();
-    let mut said = Vec::new();
-    let objects = Objects::new(in_memory(contents).await, "REPOSITORY", Completion::Checked);
-    let repository = match Repository::open(objects).await {
-        Ok(repository) => repository,
-        Err(error) => return vec![format!("refused: {}", chain(&error))],
+/// Everything that a check says of a repository, a line each, on a machine that has seen `seen` before.
+async fn said_of(contents: &Contents, seen: &Contents) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let pins = Pins::in_folder(folder.path());
+    let before = check(seen, &pins).await.unwrap();
+    assert!(before.is_clean(), "{before:?}");
+    let report = match check(contents, &pins).await {
+        Ok(report) => report,
+        Err(refused) => return vec![refused],
     };
-    let snapshots = repository.snapshots(&SnapshotFilter::default()).await.unwrap();
-    said.extend(snapshots.damaged.iter().map(|(key, error)| format!("refused: listing: {key}: {}", chain(error))));
-
-    let mut heads = BTreeMap::<String, (u64, Previous)>::new();
-    for entry in &snapshots.entries {
-        let summary = &entry.summary;
-        let manifest = match repository.read_manifest(&entry.manifest_key).await {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                said.push(format!("refused: {}", chain(&error)));
-                continue;
-            }
-        };
-        if summary.signer != signing_key().public_line() {
-            said.push(format!("compared: {}: another key signed it", entry.manifest_key));
-        }
-        let digest = manifest.digest;
-        let here = (summary.sequence, Previous { id: Some(summary.id), digest });
-        let before = heads.insert(summary.target.to_string(), here);
-        let (expected, previous) = before.map_or((1, None), |(sequence, head)| (sequence + 1, Some(head)));
-        if summary.sequence != expected {
-            said.push(format!("compared: {}: number {expected} is missing before it", entry.manifest_key));
-        } else if summary.previous != previous {
-            said.push(format!("compared: {}: it is linked to another than the one before", entry.manifest_key));
-        }
-        let Some(document) = contents.get(&summary.document.key) else {
-            let error = repository.download(&summary.document.key).await.err().unwrap();
-            said.push(format!("refused: {}", chain(&error)));
-            continue;
-        };
-        if Digest::of(document) != summary.document.digest {
-            said.push(format!("compared: {}: its digest is not the manifest's", summary.document.key));
-        }
-        match open(document, sealed, &identities) {
-            Err(error) => said.push(format!("refused: {}: {error}", summary.document.key)),
-            Ok((_, content)) if Digest::of(&content) != summary.document.content_digest => {
-                said.push(format!("compared: {}: its content is not the manifest's", summary.document.key));
-            }
-            Ok(_) => {}
-        }
-    }
-    let keys: BTreeSet<_> = snapshots.entries.iter().map(|entry| &entry.summary.fingerprint_key).collect();
-    for id in keys.into_iter().filter(|_| sealed) {
-        for (key, stored) in repository.read_keys(id).await.unwrap() {
-            if let Err(error) = open_key(&stored, &identities) {
-                said.push(format!("refused: {key}: {error}"));
-            }
-        }
-    }
-    let newest = snapshots.entries.last().map(|entry| entry.summary.document.key.clone());
-    if repository.read_latest().await.unwrap() != newest {
-        said.push("compared: latest.txt: it does not name the newest snapshot".into());
-    }
-    said
+    let pins = folder.path().display().to_string();
+    let findings = report.findings.iter().map(|finding| {
+        let snapshot = finding.snapshot.as_ref().map(|id| format!(" (snapshot {id})")).unwrap_or_default();
+        format!("{}: {}{snapshot}: {}", finding.kind, finding.object, finding.message)
+    });
+    let unchecked = report.unchecked.iter().map(|one| format!("unchecked: {}: {}", one.object, one.reason));
+    let notes = report.notes.iter().map(|note| format!("note: {note}"));
+    findings.chain(unchecked).chain(notes).map(|line: String| line.replace(&pins, "PINS")).collect()
 }
 
-fn open_key(stored: &Bytes, identities: &Identities) -> Result<(), String> {
-    let mut opened = Vec::new();
-    let mut reader = identities.open(&**stored).map_err(|error| chain(&error))?;
-    std::io::copy(&mut reader, &mut opened).map_err(|error| chain(&error))?;
-    FingerprintKey::from_stored(&opened).map(drop).map_err(|error| chain(&error))
+async fn check(contents: &Contents, pins: &Pins) -> Result<VerifyReport, String> {
+    let objects = Objects::new(in_memory(contents).await, "REPOSITORY", Completion::Checked);
+    let clock = Arc::new(ManualClock::at("2025-10-17T12:00:00Z".parse().unwrap()));
+    let repository = match Repository::open(objects).await {
+        Ok(repository) => repository,
+        Err(error) => {
+            return VerifyReport::of_unopened(&error, clock.now()).ok_or_else(|| format!("refused: {}", chain(&error)));
+        }
+    };
+    let context = VerifyContext {
+        repository: Arc::new(repository),
+        trusted: TrustedSigners::from_iter([signing_key().public_key()]),
+        signing_key: Some(signing_key()),
+        identities: Identities::load(&[v1().join("identity_age")], None).unwrap(),
+        pins: Some(pins.clone()),
+        clock,
+    };
+    let request = VerifyRequest { read: true, ..VerifyRequest::default() };
+    verify(&context, &request, &NoObserver).await.map_err(|error| chain(&error))
 }
 
 type Damage = (&'static str, fn(&mut Contents));
 
-const SEALED: [Damage; 25] = [
+const SEALED: [Damage; 32] = [
     ("none", |_| {}),
     ("flip: the format of the repository", |c| flip(c, "parados.json", at("format_version"))),
     ("flip: the id of the repository", |c| flip(c, "parados.json", at("11\","))),
@@ -188,6 +152,33 @@ const SEALED: [Damage; 25] = [
         let forger = SigningKey::from_seed(&[0x66; 32], "").public_line();
         edit(c, SECOND, &forger, &signing_key().public_line());
     }),
+    ("forge: a manifest in the trusted one's name, signed by another key", |c| {
+        let line = std::str::from_utf8(&c[SECOND]).unwrap().lines().next().unwrap().to_owned() + "\n";
+        let line = line.replace("\"verdict\":\"complete\"", "\"verdict\":\"complete\",\"x\":1");
+        let armored = SigningKey::from_seed(&[0x66; 32], "").sign("parados-manifest", &[line.as_bytes()]).unwrap();
+        c.insert(SECOND.into(), (line + &armored).into_bytes().into());
+    }),
+    ("forge: a document, sealed to the same recipient", |c| {
+        let identities = Identities::load(&[v1().join("identity_age")], None).unwrap();
+        let sealer = Sealer::new(identities.recipients().cloned(), None).unwrap();
+        let header = DocumentHeader::new("dev", "2025-10-15T14:00:00Z".parse().unwrap());
+        let mut encoder = Encoder::new(Vec::new(), &header, Some(&sealer)).unwrap();
+        let (records, _) = open(&c[FIRST_DOCUMENT], true, &identities).unwrap();
+        encoder.write(&records[0]).unwrap();
+        c.insert(SECOND_DOCUMENT.into(), encoder.finish().unwrap().0.into());
+    }),
+    ("remove: the repository's marker", |c| drop(c.remove("parados.json"))),
+    ("remove: a chain", |c| drop(c.remove(PROD))),
+    ("swap: two manifests", |c| swap(c, FIRST, SECOND)),
+    ("remove: the fingerprints' key", |c| {
+        let key = c.keys().find(|key| key.starts_with("keys/")).unwrap().clone();
+        c.remove(&key);
+    }),
+    ("cut: the fingerprints' key", |c| {
+        let key = c.keys().find(|key| key.starts_with("keys/")).unwrap().clone();
+        let whole = c[&key].clone();
+        c.insert(key, whole.slice(..whole.len() - 10));
+    }),
     ("flip: a document's header", |c| flip(c, SECOND_DOCUMENT, at("X25519"))),
     ("flip: a document's body", |c| flip(c, SECOND_DOCUMENT, |bytes| bytes.len() - 100)),
     ("cut: a document", |c| cut(c, SECOND_DOCUMENT)),
@@ -210,14 +201,14 @@ const UNSEALED: [Damage; 5] = [
     }),
 ];
 
-async fn table(repository: &str, damages: &[Damage], sealed: bool) -> String {
+async fn table(repository: &str, damages: &[Damage]) -> String {
     let whole = load(&v1().join(repository));
     let mut table = String::new();
     for (name, damage) in damages {
         let mut contents = whole.clone();
         damage(&mut contents);
         assert_eq!(*name == "none", contents == whole, "{name}");
-        let said = said_of(&contents, sealed).await;
+        let said = said_of(&contents, &whole).await;
         table += &format!("{name}\n");
         said.iter().for_each(|line| table += &format!("    {line}\n"));
     }
@@ -225,11 +216,11 @@ async fn table(repository: &str, damages: &[Damage], sealed: bool) -> String {
 }
 
 #[tokio::test]
-async fn what_reading_says_of_a_damaged_sealed_repository() {
-    insta::assert_snapshot!(table("sealed", &SEALED, true).await);
+async fn what_verify_says_of_a_damaged_sealed_repository() {
+    insta::assert_snapshot!(table("sealed", &SEALED).await);
 }
 
 #[tokio::test]
-async fn what_reading_says_of_a_damaged_unsealed_repository() {
-    insta::assert_snapshot!(table("unsealed", &UNSEALED, false).await);
+async fn what_verify_says_of_a_damaged_unsealed_repository() {
+    insta::assert_snapshot!(table("unsealed", &UNSEALED).await);
 }

@@ -9,6 +9,7 @@ use super::{DEFAULT_SHARE, QuotaSettings};
 use crate::config::error::closest;
 use crate::config::file::{ConfigFile, EncryptionAlgorithm, EncryptionSection, EnvironmentSection, QuotaSection};
 use crate::config::flags::{EnvironmentFlags, SnapshotFlags};
+use crate::config::value::TrustedSigner;
 use crate::config::{Config, ConfigError};
 use crate::directories::Directories;
 
@@ -89,6 +90,16 @@ impl<'a> Sources<'a> {
     pub(super) fn signing_key(&self, directories: &Directories, base: &Path) -> Option<PathBuf> {
         self.pick(|top| top.signing_key.as_ref(), |section| section.signing_key.as_ref())
             .map(|path| directories.expand(path, base))
+    }
+
+    /// Whose signatures count.
+    pub(super) fn trusted_signers(&self, directories: &Directories, base: &Path) -> Vec<TrustedSigner> {
+        let signers = self.pick(|top| top.trusted_signers.as_ref(), |section| section.trusted_signers.as_ref());
+        let expanded = signers.into_iter().flatten().map(|signer| match &signer.0 {
+            TrustedSigner::File(path) => TrustedSigner::File(directories.expand(&path.to_string_lossy(), base)),
+            key @ TrustedSigner::Key(_) => key.clone(),
+        });
+        expanded.collect()
     }
 
     /// What S3 encrypts under.

@@ -1,0 +1,102 @@
+//! The manifests of a chain held against one another, and against the newest one that was seen before. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::document::Digest;
+use crate::pin::Pin;
+use crate::trust::TrustedSigners;
+
+use super::finding::{FindingKind, Noticed};
+use super::link::{Content, Link};
+
+/// A chain: what stands at each of its places.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    pub(super) links: BTreeMap<u64, Link>,
+    /// The digests of the manifests that were removed on purpose, by number.
+    pub(super) removed: BTreeMap<u64, Digest>,
+    /// The newest one that this machine has seen.
+    pub(super) pin: Option<Pin>,
+}
+
+impl Chain {
+    /// Everything that is wrong with the chain `name`, which the keys of its manifests begin with.
+    pub(super) fn check(&self, name: &str, trusted: &TrustedSigners) -> Vec<Noticed> {
+        let mut noticed = Vec::new();
+        for sequence in 1..=self.newest() {
+            match self.links.get(&sequence) {
+                Some(link) => noticed.extend(self.check_link(sequence, link, trusted)),
+                None if self.removed.contains_key(&sequence) => {}
+                None => noticed.push(Noticed::finding(
+                    FindingKind::Removed,
+                    &key(name, sequence),
+                    None::<String>,
+                    format!("number {sequence} of the chain is missing"),
+                )),
+            }
+        }
+        noticed.extend(self.check_pin(name, trusted));
+        noticed
+    }
+
+    /// The number of the newest manifest, be it there or removed on purpose; 0 where there is none.
+    pub(super) fn newest(&self) -> u64 {
+        let last = |numbers: Option<&u64>| numbers.copied().unwrap_or(0);
+        last(self.links.keys().next_back()).max(last(self.removed.keys().next_back()))
+    }
+
+    fn check_link(&self, sequence: u64, link: &Link, trusted: &TrustedSigners) -> Option<Noticed> {
+        let Content::Signed { summary, misplaced } = &link.content else { return link.noticed() };
+        let finding = |kind, message: String| Some(Noticed::finding(kind, &link.object.key, Some(summary.id), message));
+        if !trusted.accept(&summary.signer) {
+            return finding(FindingKind::Forged, format!("its signer is not trusted: {}", summary.signer));
+        }
+        if *misplaced {
+            let said = summary.sequence;
+            let exchanged = self.links.get(&said).is_some_and(|there| match &there.content {
+                Content::Signed { summary: other, .. } => {
+                    other.sequence == sequence && other.target == summary.target && said != sequence
+                }
+                _ => false,
+            });
+            let of = format!("it is number {said} of {}", summary.target);
+            return match exchanged {
+                true => finding(FindingKind::Swapped, format!("{of}, and the two have changed places")),
+                false => finding(FindingKind::Replayed, format!("{of}, put here again")),
+            };
+        }
+        let next = self.links.get(&(sequence + 1)).and_then(Link::summary)?;
+        let named = next.previous.as_ref().map(|previous| previous.digest);
+        if named != Some(link.digest) && trusted.accept(&next.signer) {
+            return finding(
+                FindingKind::Replayed,
+                format!("it is not the one that number {} was written after", sequence + 1),
+            );
+        }
+        None
+    }
+
+    fn check_pin(&self, name: &str, trusted: &TrustedSigners) -> Option<Noticed> {
+        let pin = self.pin.as_ref()?;
+        let object = key(name, pin.sequence);
+        let seen = format!("this machine saw number {} of the chain", pin.sequence);
+        let finding =
+            |kind, message: &str| Some(Noticed::finding(kind, &object, Some(pin.id), format!("{seen}, {message}")));
+        match (self.links.get(&pin.sequence), self.removed.get(&pin.sequence)) {
+            (Some(link), _) if link.digest == pin.digest => None,
+            // What is wrong with it by itself was said already.
+            (Some(link), _) if !link.summary().is_some_and(|summary| trusted.accept(&summary.signer)) => None,
+            (None, Some(digest)) if *digest == pin.digest => None,
+            (Some(_), _) | (None, Some(_)) => finding(FindingKind::Replayed, "and it was another one"),
+            (None, None) => match self.newest() {
+                0 => finding(FindingKind::Removed, "and there is nothing of the chain"),
+                newest if newest > pin.sequence => None,
+                newest => finding(FindingKind::Replayed, &format!("and its newest is number {newest}")),
+            },
+        }
+    }
+}
+
+fn key(chain: &str, sequence: u64) -> String {
+    format!("{chain}/{sequence:010}.manifest")
+}

@@ -1,0 +1,117 @@
+//! The records of a document held against the entries of its manifest.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parados_parameter::ParameterName;
+
+use crate::document::ParameterRecord;
+use crate::fingerprint::FingerprintKey;
+use crate::manifest::{ManifestSummary, ParameterEntry};
+use crate::report::MissingPart;
+
+use super::finding::{Finding, FindingKind};
+
+/// Most findings of one document: a document of another snapshot would have one for each parameter.
+const MAX_FINDINGS: usize = 100;
+
+/// Compares records with entries, each once.
+pub(super) struct ContentCheck {
+    key: String,
+    snapshot: String,
+    entries: HashMap<ParameterName, ParameterEntry>,
+    fingerprints: Option<Arc<FingerprintKey>>,
+    missing: Vec<ParameterName>,
+    versions_said: u64,
+    versions: u64,
+    pub(super) parameters: u64,
+    findings: Vec<Finding>,
+    left_out: u64,
+}
+
+impl ContentCheck {
+    /// Of a document under `key`. Values are compared where the key of the fingerprints is given.
+    pub(super) fn new(
+        key: &str,
+        summary: &ManifestSummary,
+        entries: Vec<ParameterEntry>,
+        fingerprints: Option<Arc<FingerprintKey>>,
+    ) -> Self {
+        let missing = summary.missing.iter().filter(|missing| missing.what == MissingPart::Value);
+        Self {
+            key: key.to_owned(),
+            snapshot: summary.id.to_string(),
+            entries: entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
+            fingerprints,
+            missing: missing.map(|missing| missing.name.clone()).collect(),
+            versions_said: summary.counts.versions,
+            versions: 0,
+            parameters: 0,
+            findings: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Takes the next record.
+    pub(super) fn take(&mut self, record: &ParameterRecord) {
+        self.parameters += 1;
+        self.versions += 1 + record.history.as_ref().map_or(0, |history| history.len() as u64);
+        if self.missing.contains(&record.name) {
+            self.find(Some(&record.name), "the manifest says that it is missing, and it is there");
+        }
+        let Some(entry) = self.entries.remove(&record.name) else {
+            self.find(Some(&record.name), "it is in the document, and not, or only once, in the manifest");
+            return;
+        };
+        if entry.parameter_type != record.parameter_type {
+            self.find(Some(&record.name), "its type is another than in the manifest");
+        }
+        if entry.version != record.version {
+            self.find(Some(&record.name), "its version is another than in the manifest");
+        }
+        if entry.last_modified_date != record.last_modified_date {
+            self.find(Some(&record.name), "its date is another than in the manifest");
+        }
+        if let Some(key) = &self.fingerprints
+            && entry.fingerprint != key.value(&record.value)
+        {
+            self.find(Some(&record.name), "its value is another than in the manifest");
+        }
+    }
+
+    /// Everything that differs.
+    pub(super) fn finish(mut self) -> Vec<Finding> {
+        let mut rest: Vec<_> = std::mem::take(&mut self.entries).into_keys().collect();
+        rest.sort();
+        for name in &rest {
+            self.find(Some(name), "it is in the manifest, and not in the document");
+        }
+        if self.versions != self.versions_said {
+            let message = format!("the manifest counts {} versions, and it has {}", self.versions_said, self.versions);
+            self.find(None, &message);
+        }
+        if self.left_out > 0 {
+            let message = format!("{} more things in it are others than in the manifest", self.left_out);
+            self.findings.push(self.finding(None, &message));
+        }
+        self.findings
+    }
+
+    fn find(&mut self, parameter: Option<&ParameterName>, message: &str) {
+        match self.findings.len() {
+            MAX_FINDINGS.. => self.left_out += 1,
+            _ => self.findings.push(self.finding(parameter, message)),
+        }
+    }
+
+    /// The document is the one that was signed for, so whoever signed said what is not so.
+    fn finding(&self, parameter: Option<&ParameterName>, message: &str) -> Finding {
+        Finding {
+            kind: FindingKind::Forged,
+            object: self.key.clone(),
+            snapshot: Some(self.snapshot.clone()),
+            parameter: parameter.cloned(),
+            message: message.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `parados verify` on the embedded store and a local folder.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::parados::{Home, stderr, stdout};
+
+const CANARY: &str = "canary-verify-5c31";
+
+/// Two backups of two parameters.
+fn backed_up() -> Home {
+    let home = Home::new();
+    home.run("init").success();
+    for name in ["/shop/dev/db/password", "/shop/dev/api/key"] {
+        home.run_with(&format!("parameter put {name} - --type SecureString"), &format!("{CANARY} {name}")).success();
+    }
+    home.run("backup --environment dev").success();
+    home.run_with("parameter put /shop/dev/api/key - --overwrite", CANARY).success();
+    home.run("backup --environment dev").success();
+    home
+}
+
+fn repository(home: &Home) -> PathBuf {
+    home.data().join("repository")
+}
+
+fn manifest(home: &Home, number: u32) -> PathBuf {
+    let chain = "manifests/default/dev/000000000000/embedded";
+    repository(home).join(format!("{chain}/{number:010}.manifest"))
+}
+
+/// The data objects, oldest first.
+fn documents(home: &Home) -> Vec<PathBuf> {
+    let listed: Value = serde_json::from_str(&stdout(&home.run("snapshots --output json").success())).unwrap();
+    let snapshots = listed["snapshots"].as_array().unwrap();
+    snapshots.iter().map(|snapshot| repository(home).join(snapshot["key"].as_str().unwrap())).collect()
+}
+
+fn report(home: &Home, arguments: &str, code: i32) -> Value {
+    let run = home.run(&format!("verify --output json {arguments}")).code(code);
+    serde_json::from_str(&stdout(&run)).unwrap_or_else(|error| panic!("{error}: {} {}", stdout(&run), stderr(&run)))
+}
+
+#[test]
+fn a_whole_repository_is_right_and_what_is_inside_is_compared() {
+    let home = backed_up();
+    let report = report(&home, "--all --read", 0);
+    assert_eq!(report["outcome"], "right");
+    let checked = &report["checked"];
+    assert_eq!((&checked["manifests"], &checked["documents"], &checked["opened"]), (&2.into(), &2.into(), &2.into()));
+    assert_eq!(checked["parameters"], 4);
+    assert_eq!(report["signers"][0]["trusted"], true);
+    let text = stdout(&home.run("verify").success());
+    assert!(text.contains("right") && text.contains("2 manifests, 1 data objects"), "{text}");
+    assert!(!text.contains(CANARY));
+}
+
+#[test]
+fn each_kind_of_damage_has_its_code() {
+    type Damage = (i32, &'static str, fn(&Home));
+    let damages: [Damage; 6] = [
+        (10, "changed", |home| {
+            let path = &documents(home)[1];
+            let mut bytes = std::fs::read(path).unwrap();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            std::fs::write(path, bytes).unwrap();
+        }),
+        (11, "truncated", |home| {
+            let path = &documents(home)[1];
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        (12, "swapped", |home| {
+            let paths = documents(home);
+            std::fs::copy(&paths[0], &paths[1]).map(drop).unwrap();
+        }),
+        (13, "replayed", |home| std::fs::remove_file(manifest(home, 2)).unwrap()),
+        (14, "removed", |home| std::fs::remove_file(&documents(home)[1]).unwrap()),
+        (15, "forged", |home| {
+            let seed = home.path().join("other");
+            std::fs::create_dir(&seed).unwrap();
+            let key = home.data().join("keys/signing_ed25519");
+            std::fs::rename(&key, seed.join("key")).unwrap();
+            std::fs::remove_file(key.with_extension("pub")).unwrap();
+            home.run("backup --environment dev").success();
+            std::fs::rename(seed.join("key"), &key).unwrap();
+        }),
+    ];
+    for (code, kind, damage) in damages {
+        let home = backed_up();
+        report(&home, "--all", 0);
+        damage(&home);
+        let report = report(&home, "--all", code);
+        assert_eq!((&report["outcome"], &report["findings"][0]["kind"]), (&"damaged".into(), &kind.into()), "{report}");
+        let text = stdout(&home.run("verify --all").code(code));
+        assert!(text.contains("DAMAGED") && text.contains(kind), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_is_said_and_not_taken_for_right() {
+    let home = backed_up();
+    std::fs::remove_file(home.data().join("keys/identity.age.txt")).unwrap();
+    assert_eq!(report(&home, "", 0)["outcome"], "right");
+    let report = report(&home, "--read", 3);
+    assert_eq!(report["outcome"], "partial");
+    assert!(report["unchecked"][0]["reason"].as_str().unwrap().contains("no identity opens this"), "{report}");
+}
+
+#[test]
+fn a_repository_without_its_marker_is_damaged_and_not_made_anew() {
+    let home = backed_up();
+    std::fs::remove_file(repository(&home).join("parados.json")).unwrap();
+    assert_eq!(report(&home, "", 14)["findings"][0]["object"], "parados.json");
+    let run = home.run("backup --environment dev").code(1);
+    assert!(stderr(&run).contains("parados.json is gone"), "{}", stderr(&run));
+    std::fs::write(repository(&home).join("parados.json"), "{\"format_version\":1,").unwrap();
+    report(&home, "", 11);
+}
+
+#[test]
+fn trusted_signers_are_named_by_key_or_by_file() {
+    let home = backed_up();
+    let key = home.data().join("keys/signing_ed25519");
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let unknown = report(&home, "", 0);
+    assert!(unknown["notes"][0].as_str().unwrap().contains("every signer was accepted"), "{unknown}");
+    std::fs::write(home.path().join("signers"), format!("# ours\n{public}")).unwrap();
+    assert_eq!(report(&home, "--trusted-signer signers", 0)["signers"][0]["trusted"], true);
+    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDS02QQxVsttzwvrCilJt1WclA0ry22+jFOpswJ446dG";
+    std::fs::write(home.path().join("others"), other).unwrap();
+    report(&home, "--trusted-signer others", 15);
+    let mut command = home.command();
+    command.args(["verify", "--trusted-signer", other]).assert().code(15);
+    let run = home.run("verify --trusted-signer nowhere").code(2);
+    assert!(stderr(&run).contains("nowhere"), "{}", stderr(&run));
+}
