@@ -5,6 +5,7 @@
 
 mod comparable;
 mod fingerprints;
+mod words;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::fingerprints::{FieldFingerprints, InvalidFieldFingerprints};
+pub use self::words::in_words;
 use crate::document::ParameterRecord;
 
 /// A field of a parameter.
@@ -43,6 +45,21 @@ pub enum Field {
 }
 
 impl Field {
+    /// Every one, in order.
+    pub const ALL: [Self; 11] = [
+        Self::Type,
+        Self::Value,
+        Self::Description,
+        Self::KeyId,
+        Self::Tier,
+        Self::Policies,
+        Self::AllowedPattern,
+        Self::DataType,
+        Self::Tags,
+        Self::Labels,
+        Self::History,
+    ];
+
     /// The field in words, as reports have it.
     pub fn as_str(self) -> &'static str {
         match self {

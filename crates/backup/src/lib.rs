@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod collect;
+pub mod compare;
 pub mod copy;
 pub mod document;
 pub mod event;

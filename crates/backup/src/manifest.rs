@@ -6,6 +6,7 @@
 //! the name), they are serialised once whatever number of attempts the commit needs ([`ManifestDraft::encode`]), and the rest
 //! of it — the [`ManifestSummary`] — stands before them and is read without them.
 
+mod entries;
 mod id;
 mod purpose;
 mod stored;

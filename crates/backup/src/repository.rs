@@ -17,6 +17,7 @@ mod s3;
 mod transfer;
 mod upload;
 mod url;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};

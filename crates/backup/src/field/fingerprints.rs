@@ -13,17 +13,6 @@ use super::{Field, comparable};
 use crate::document::ParameterRecord;
 use crate::fingerprint::FingerprintKey;
 
-/// The fields, in the order of their places.
-const PLACES: [Field; 8] = [
-    Field::Description,
-    Field::KeyId,
-    Field::Tier,
-    Field::Policies,
-    Field::AllowedPattern,
-    Field::DataType,
-    Field::Tags,
-    Field::Labels,
-];
 /// The bytes of each.
 const BYTES: usize = 4;
 /// The characters of all of them.
@@ -37,10 +26,22 @@ const NOT_READ: [u8; BYTES] = [0; BYTES];
 pub struct FieldFingerprints([u8; 32]);
 
 impl FieldFingerprints {
+    /// The fields that it has, in the order of their places.
+    pub const FIELDS: [Field; 8] = [
+        Field::Description,
+        Field::KeyId,
+        Field::Tier,
+        Field::Policies,
+        Field::AllowedPattern,
+        Field::DataType,
+        Field::Tags,
+        Field::Labels,
+    ];
+
     /// Those of a record.
     pub fn of(record: &ParameterRecord, key: &FingerprintKey) -> Self {
         let mut bytes = [0; 32];
-        for (place, field) in bytes.chunks_exact_mut(BYTES).zip(PLACES) {
+        for (place, field) in bytes.chunks_exact_mut(BYTES).zip(Self::FIELDS) {
             place.copy_from_slice(&of_field(record, field, key).unwrap_or(NOT_READ));
         }
         Self(bytes)
@@ -53,13 +54,13 @@ impl FieldFingerprints {
 
     /// The fields that differ. One that was not read on either side is not comparable, hence not different.
     pub fn differing(&self, other: &Self) -> impl Iterator<Item = Field> {
-        let pairs = self.0.chunks_exact(BYTES).zip(other.0.chunks_exact(BYTES)).zip(PLACES);
+        let pairs = self.0.chunks_exact(BYTES).zip(other.0.chunks_exact(BYTES)).zip(Self::FIELDS);
         pairs.filter(|((a, b), _)| a != b && **a != NOT_READ && **b != NOT_READ).map(|(_, field)| field)
     }
 
     /// Whether `field` is one of the eight, and was read.
     pub fn has(&self, field: Field) -> bool {
-        let mut places = self.0.chunks_exact(BYTES).zip(PLACES);
+        let mut places = self.0.chunks_exact(BYTES).zip(Self::FIELDS);
         places.any(|(bytes, of)| of == field && *bytes != NOT_READ)
     }
 }

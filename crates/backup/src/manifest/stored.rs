@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     FORMAT_VERSION, MAX_MANIFEST_BYTES, MAX_PARAMETERS, Manifest, ManifestDraft, ManifestError, ManifestSummary,
-    ParameterEntry, Previous, check_parameters,
+    ParameterEntry, Previous, check_parameters, entries,
 };
 use crate::document::{Digest, Measured};
 use crate::signature::{self, MANIFEST_NAMESPACE, SigningKey};
@@ -127,6 +127,17 @@ impl Manifest {
     /// [`ManifestError`], a different one for each way in which it can be wrong. Nothing of it is believed before the
     /// signature is checked, except its format's number.
     pub fn parse(stored: &[u8]) -> Result<Self, ManifestError> {
+        let mut parameters = Vec::new();
+        let summary = Self::walk(stored, |entry| parameters.push(entry))?;
+        Ok(Self { summary, parameters })
+    }
+
+    /// As [`parse`](Self::parse), and gives the parameters to `each` as they come rather than keeping them. What was made of them
+    /// counts only when this succeeds; the signature is checked before the first of them.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse).
+    pub fn walk(stored: &[u8], each: impl FnMut(ParameterEntry)) -> Result<ManifestSummary, ManifestError> {
         if stored.len() as u64 > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(stored.len() as u64));
         }
@@ -143,9 +154,9 @@ impl Manifest {
         let list = &line[marker + PARAMETERS_MARKER.len() - 1..];
         let list =
             list.strip_suffix(b"}\n").ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
-        let parameters: Vec<ParameterEntry> = serde_json::from_slice(list).map_err(ManifestError::Content)?;
-        check_parameters(&summary, &parameters)?;
-        Ok(Self { summary, parameters })
+        let walked = entries::walk(list, each)?;
+        walked.check(&summary)?;
+        Ok(summary)
     }
 }
 

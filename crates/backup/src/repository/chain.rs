@@ -346,7 +346,7 @@ impl Beginning {
 }
 
 /// Checks that a manifest stands where it says, so that one cannot pass for another.
-fn check_place(key: &Path, summary: &ManifestSummary) -> Result<(), ManifestError> {
+pub(super) fn check_place(key: &Path, summary: &ManifestSummary) -> Result<(), ManifestError> {
     match layout::manifest(&summary.target, summary.sequence) == *key {
         true => Ok(()),
         false => Err(ManifestError::invalid("place", "its target and sequence are those of another key")),

@@ -6,6 +6,7 @@
 )]
 
 mod canary;
+mod compare;
 mod copy;
 mod corpus;
 mod damage;
