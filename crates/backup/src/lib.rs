@@ -17,6 +17,7 @@ pub mod pin;
 pub mod report;
 pub mod repository;
 pub mod restore;
+pub mod retention;
 pub mod seal;
 pub mod signature;
 pub mod signed_line;
