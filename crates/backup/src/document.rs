@@ -19,7 +19,7 @@ mod record;
 mod writer;
 
 pub use digest::{Digest, Measured, ParseDigestError};
-pub use encode::{EncodeError, Encoded, Encoder, decode};
+pub use encode::{ContentEncoder, EncodeError, Encoded, EncodedContent, Encoder, decode};
 pub use header::{DocumentHeader, FORMAT_VERSION};
 pub use reader::{DocumentError, DocumentSummary, read};
 pub use record::{HistoryRecord, ParameterRecord};

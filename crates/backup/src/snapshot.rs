@@ -7,7 +7,7 @@
 
 mod pieces;
 
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +44,14 @@ pub enum SnapshotError {
         key: String,
         /// How.
         source: DocumentError,
+    },
+    /// It was opened, and could not be read to its end.
+    #[error("{key} could not be read to its end")]
+    Unreadable {
+        /// The object's key.
+        key: String,
+        /// Why.
+        source: io::Error,
     },
     /// It is not what its manifest says.
     #[error("{key} is not what its manifest says: {part} differs")]
@@ -141,33 +149,53 @@ pub async fn read_document<T: Send + 'static>(
     initial: T,
     mut each: impl FnMut(&mut T, ParameterRecord) -> ControlFlow<()> + Send + 'static,
 ) -> Reading<T> {
-    let (sender, receiver) = mpsc::channel(PIECES_WAITING);
-    let (opened, identities) = (document.clone(), identities.clone());
     let enough = Arc::new(AtomicBool::new(false));
-    let stop = enough.clone();
-    let parsing = spawn_blocking(move || {
+    let (stop, key) = (enough.clone(), document.object.key.clone());
+    let read = move |content: &mut dyn Read| {
         let mut state = initial;
-        let key = &opened.object.key;
-        let content = document::decode(PieceReader::new(receiver), opened.is_sealed(), &identities)
-            .map_err(|source| SnapshotError::Open { key: key.clone(), source: Box::new(source) })?;
-        let mut content = Measured::new(content);
-        let damaged = |source| SnapshotError::Document { key: key.clone(), source };
         let each = |record| {
             let flow = each(&mut state, record);
             stop.store(flow.is_break(), Ordering::Relaxed);
             flow
         };
-        let summary = document::read(&mut content, each).map_err(|source| match source {
+        let summary = document::read(content, each).map_err(|source| match source {
             DocumentError::Stopped => SnapshotError::Stopped,
-            source => damaged(source),
+            source => SnapshotError::Document { key: key.clone(), source },
         })?;
+        match summary.parameter_count == parameters {
+            true => Ok(state),
+            false => Err(SnapshotError::Differs { key, part: DocumentPart::Parameters }),
+        }
+    };
+    read_content(repository, document, identities, enough, read).await
+}
+
+/// Reads the content of a document to its end, as `read` wants it, on a blocking thread, and checks it against what is said of the
+/// document. What was made of it counts only when this is [`Ok`].
+///
+/// When `read` gives it up with [`SnapshotError::Stopped`], the rest is downloaded only while `enough` is not set.
+pub(crate) async fn read_content<T: Send + 'static>(
+    repository: &Repository,
+    document: &StoredDocument,
+    identities: &Identities,
+    enough: Arc<AtomicBool>,
+    read: impl FnOnce(&mut dyn Read) -> Result<T, SnapshotError> + Send + 'static,
+) -> Reading<T> {
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+    let (opened, identities) = (document.clone(), identities.clone());
+    let reading = spawn_blocking(move || {
+        let key = &opened.object.key;
+        let content = document::decode(PieceReader::new(receiver), opened.is_sealed(), &identities)
+            .map_err(|source| SnapshotError::Open { key: key.clone(), source: Box::new(source) })?;
+        let mut content = Measured::new(content);
+        let made = read(&mut content)?;
         io::copy(&mut content, &mut io::sink())
-            .map_err(|source| damaged(DocumentError::Read { parameters: summary.parameter_count, source }))?;
+            .map_err(|source| SnapshotError::Unreadable { key: key.clone(), source })?;
         let (_, size, digest) = content.finish();
-        Ok((state, summary.parameter_count, Measure { size, digest }))
+        Ok((made, Measure { size, digest }))
     });
     let stored = download(repository, &document.object.key, sender, &enough).await;
-    let parsed = parsing.await.unwrap_or(Err(SnapshotError::Interrupted));
+    let read = reading.await.unwrap_or(Err(SnapshotError::Interrupted));
     let differs = |part| SnapshotError::Differs { key: document.object.key.clone(), part };
     let stored = match stored {
         Ok(Some(stored)) => stored,
@@ -180,18 +208,17 @@ pub async fn read_document<T: Send + 'static>(
             };
         }
     };
+    let is_document = matches!(read, Ok(_) | Err(SnapshotError::Differs { .. }));
     let object = &document.object;
-    let is_document = parsed.is_ok();
-    let outcome = match parsed {
+    let outcome = match read {
         Err(SnapshotError::Stopped) => Err(SnapshotError::Stopped),
         // That the bytes are others explains whatever went wrong with them.
         _ if stored.size != object.size => Err(differs(DocumentPart::Size)),
         _ if stored.digest != object.digest => Err(differs(DocumentPart::Digest)),
         Err(error) => Err(error),
-        Ok((_, found, _)) if found != parameters => Err(differs(DocumentPart::Parameters)),
-        Ok((_, _, content)) if content.size != object.content_size => Err(differs(DocumentPart::ContentSize)),
-        Ok((_, _, content)) if content.digest != object.content_digest => Err(differs(DocumentPart::ContentDigest)),
-        Ok((state, ..)) => Ok(state),
+        Ok((_, content)) if content.size != object.content_size => Err(differs(DocumentPart::ContentSize)),
+        Ok((_, content)) if content.digest != object.content_digest => Err(differs(DocumentPart::ContentDigest)),
+        Ok((made, _)) => Ok(made),
     };
     Reading { stored: Some(stored), is_document, outcome }
 }

@@ -51,7 +51,64 @@ pub struct Encoded {
 /// Blocking, and CPU-bound: it belongs into `spawn_blocking`. Memory is a few buffers, however large the document.
 #[derive(Debug)]
 pub struct Encoder<W: Write> {
-    writer: Writer<Measured<Stored<W>>>,
+    writer: Writer<ContentEncoder<W>>,
+}
+
+/// What was stored, of a document that was not looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodedContent {
+    /// The size of the document itself, in bytes.
+    pub content_size: u64,
+    /// The digest of the document itself.
+    pub content_digest: Digest,
+    /// The size of the stored bytes.
+    pub size: u64,
+    /// The digest of the stored bytes.
+    pub digest: Digest,
+}
+
+/// Writes the bytes of a document as they are stored: compressed and sealed, or, without a sealer, as they are. Blocking, and CPU-bound.
+#[derive(Debug)]
+pub struct ContentEncoder<W: Write>(Measured<Stored<W>>);
+
+impl<W: Write> ContentEncoder<W> {
+    /// Begins one. As [`Encoder::new`].
+    ///
+    /// # Errors
+    /// As [`Encoder::new`].
+    ///
+    /// # Panics
+    /// As [`Sealer::wrap`] where there is a KMS recipient.
+    pub fn new(inner: W, sealer: Option<&Sealer>) -> Result<Self, EncodeError> {
+        let stored = match sealer {
+            None => Stored::Plain(inner),
+            Some(sealer) => Stored::Sealed(Box::new(compress(sealer.wrap(Measured::new(inner))?)?)),
+        };
+        Ok(Self(Measured::new(stored)))
+    }
+
+    /// Ends it, and gives the inner writer back with what was stored.
+    ///
+    /// # Errors
+    /// Those of the inner writer; what was written is to be thrown away then.
+    pub fn finish(self) -> io::Result<(W, EncodedContent)> {
+        let (stored, content_size, content_digest) = self.0.finish();
+        let (inner, size, digest) = match stored {
+            Stored::Plain(inner) => (inner, content_size, content_digest),
+            Stored::Sealed(compressed) => compressed.finish()?.finish()?.finish(),
+        };
+        Ok((inner, EncodedContent { content_size, content_digest, size, digest }))
+    }
+}
+
+impl<W: Write> Write for ContentEncoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 impl<W: Write> Encoder<W> {
@@ -63,11 +120,7 @@ impl<W: Write> Encoder<W> {
     /// # Panics
     /// As [`Sealer::wrap`] where there is a KMS recipient.
     pub fn new(inner: W, header: &DocumentHeader, sealer: Option<&Sealer>) -> Result<Self, EncodeError> {
-        let stored = match sealer {
-            None => Stored::Plain(inner),
-            Some(sealer) => Stored::Sealed(Box::new(compress(sealer.wrap(Measured::new(inner))?)?)),
-        };
-        Ok(Self { writer: Writer::new(Measured::new(stored), header)? })
+        Ok(Self { writer: Writer::new(ContentEncoder::new(inner, sealer)?, header)? })
     }
 
     /// Adds a parameter.
@@ -83,12 +136,8 @@ impl<W: Write> Encoder<W> {
     /// # Errors
     /// Those of the inner writer; what was written is to be thrown away then.
     pub fn finish(self) -> io::Result<(W, Encoded)> {
-        let (measured, parameter_count) = self.writer.finish()?;
-        let (stored, content_size, content_digest) = measured.finish();
-        let (inner, size, digest) = match stored {
-            Stored::Plain(inner) => (inner, content_size, content_digest),
-            Stored::Sealed(compressed) => compressed.finish()?.finish()?.finish(),
-        };
+        let (content, parameter_count) = self.writer.finish()?;
+        let (inner, EncodedContent { content_size, content_digest, size, digest }) = content.finish()?;
         Ok((inner, Encoded { parameter_count, content_size, content_digest, size, digest }))
     }
 }
