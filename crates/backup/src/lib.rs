@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod pin;
 pub mod report;
 pub mod repository;
+pub mod reseal;
 pub mod restore;
 pub mod retention;
 pub mod seal;

@@ -89,7 +89,7 @@ impl Repository {
         let path = self.path(key)?;
         match copy.size_of(&path).await? {
             Some(size) if size != expected.size => return Err(copy.diverged(&path)),
-            Some(_) if check => return copy.read_back(&path, expected).await.map(|()| Transferred::Present),
+            Some(_) if check => return copy.read_back(key, expected).await.map(|()| Transferred::Present),
             Some(_) => return Ok(Transferred::Present),
             None => {}
         }
@@ -108,7 +108,7 @@ impl Repository {
             Ok(_) | Err(RepositoryError::AlreadyExists { .. }) => {}
             Err(error) => return Err(error),
         }
-        copy.read_back(&path, expected).await?;
+        copy.read_back(key, expected).await?;
         Ok(Transferred::Copied { bytes: expected.size })
     }
 
@@ -139,7 +139,7 @@ impl Repository {
             Err(RepositoryError::AlreadyExists { .. }) => return Err(copy.diverged(&path)),
             outcome => outcome?,
         }
-        copy.read_back(&path, expected).await?;
+        copy.read_back(key, expected).await?;
         Ok(Transferred::Copied { bytes: expected.size })
     }
 
@@ -210,10 +210,11 @@ impl Repository {
     ///
     /// # Errors
     /// [`RepositoryError::Damaged`] when it is not; those of reading.
-    pub(crate) async fn read_back(&self, key: &Path, expected: Measure) -> Result<(), RepositoryError> {
-        match self.measure_object(key).await? == expected {
+    pub(crate) async fn read_back(&self, key: &str, expected: Measure) -> Result<(), RepositoryError> {
+        let key = self.path(key)?;
+        match self.measure_object(&key).await? == expected {
             true => Ok(()),
-            false => Err(self.damaged(key, "it does not read back as it was written")),
+            false => Err(self.damaged(&key, "it does not read back as it was written")),
         }
     }
 

@@ -48,10 +48,19 @@ impl Backed {
     }
 
     pub(crate) async fn back_up(&self, store: &Arc<dyn ObjectStore>, environment: &str, number: u8) {
+        self.back_up_to(store, environment, number, std::slice::from_ref(&self.recipient)).await;
+    }
+
+    pub(crate) async fn back_up_to(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        environment: &str,
+        number: u8,
+        recipients: &[Recipient],
+    ) {
         self.shop.put_value(&format!("/shop/{environment}/0"), ParameterType::String, "canary").await;
-        let recipients = [self.recipient.clone()];
         let objects = objects(store.clone());
-        let context = self.shop.context(self.shop.store.clone(), objects, &recipients, Some(&self.identity)).await;
+        let context = self.shop.context(self.shop.store.clone(), objects, recipients, Some(&self.identity)).await;
         let report = backup(&context, &request(environment, number), &NoObserver).await;
         assert_eq!(report.verdict, Verdict::Complete, "{:?}", report.error);
     }

@@ -16,6 +16,7 @@ mod kill;
 mod old_documents;
 mod reading;
 mod records;
+mod reseal;
 mod round_trip;
 mod s3;
 mod seal;
