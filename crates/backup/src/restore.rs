@@ -5,13 +5,29 @@
 //! parameter again, and does the plan's steps and nothing else.
 
 pub mod change;
+mod decide;
+mod desired;
+mod estimate;
+mod expiry;
+mod extra;
+mod live;
+mod placement;
 pub mod plan;
+mod plan_error;
+mod planning;
 pub mod request;
 pub mod saved;
 pub mod source;
+mod steps;
+pub mod transform;
+mod usable_keys;
+mod version_state;
+mod warning;
 
 pub use change::{Action, Change, FieldChange, LiveState, PutFields, Step, WantedState, Warning, WarningKind};
 pub use plan::{Estimate, PlanHash, PlanId, PlanSource, PlannedOptions, RestorePlan, StoreIdentity};
+pub use plan_error::PlanError;
+pub use planning::{PlanContext, plan};
 pub use request::{Conflict, KeyMap, NameMap, RestoreRequest};
 pub use saved::SavedPlanError;
 pub use source::{RestoreSource, SourceError};

@@ -144,6 +144,17 @@ pub struct Estimate {
     pub notes: Vec<String>,
 }
 
+impl StoreIdentity {
+    /// The partition of AWS that its Region is in, as ARNs begin with it.
+    pub fn partition(&self) -> &'static str {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
 impl PlanId {
     /// The id of these random bytes.
     pub fn from_bytes(bytes: [u8; 8]) -> Self {

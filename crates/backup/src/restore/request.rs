@@ -48,7 +48,8 @@ pub enum Conflict {
     Fail,
 }
 
-/// A map of names: those that begin with `from` begin with `to` instead. Written `/prod/=/dr/`.
+/// A map of names: those that begin with the levels of `from` begin with those of `to` instead. Written `/prod/=/dr/`, which means
+/// what lies under `/prod`; `/a=/b` means `/a` too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameMap {
     /// The beginning in the source, with its leading `/`.

@@ -17,6 +17,7 @@ mod old_documents;
 mod reading;
 mod records;
 mod reseal;
+mod restoring;
 mod round_trip;
 mod s3;
 mod seal;
