@@ -24,6 +24,7 @@ pub mod signature;
 pub mod signed_line;
 pub mod snapshot;
 pub mod snapshot_reference;
+pub mod status;
 pub mod target;
 pub mod trust;
 pub mod verdict;

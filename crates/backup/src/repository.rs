@@ -209,6 +209,14 @@ impl Repository {
         self.objects.stream(&self.path(key)?).await
     }
 
+    /// The size of an object in bytes; nothing where there is none.
+    ///
+    /// # Errors
+    /// Those of looking it up.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, RepositoryError> {
+        self.size_of(&self.path(key)?).await
+    }
+
     /// Replaces the hint at the newest data object.
     ///
     /// # Errors

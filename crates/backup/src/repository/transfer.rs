@@ -228,7 +228,7 @@ impl Repository {
         Ok(Measure { size, digest })
     }
 
-    async fn size_of(&self, key: &Path) -> Result<Option<u64>, RepositoryError> {
+    pub(super) async fn size_of(&self, key: &Path) -> Result<Option<u64>, RepositoryError> {
         match self.objects.size(key).await {
             Ok(size) => Ok(Some(size)),
             Err(RepositoryError::NotFound { .. }) => Ok(None),
