@@ -94,7 +94,8 @@ impl StatusReport {
             }
         }
         targets.sort_by(|a, b| a.order().cmp(&b.order()));
-        let stale = targets.iter().any(|target| target.state.is_stale());
+        // A repository in which there is nothing, and of which nobody said what should be there, is not what anybody wants.
+        let stale = targets.is_empty() || targets.iter().any(|target| target.state.is_stale());
         Self {
             repository: location.to_owned(),
             verdict: if stale { StatusVerdict::Stale } else { StatusVerdict::Current },

@@ -12,6 +12,7 @@ mod reference;
 mod schema;
 mod show;
 mod snapshots;
+mod status;
 mod verify;
 
 use clap::Subcommand;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Copy(Box<copy::Args>),
     /// Check signatures, chains and digests, and with --read what is inside
     Verify(Box<verify::Args>),
+    /// How it stands: the newest good snapshot of each target, its age, and what is missing
+    Status(Box<status::Args>),
     /// Try everything that a backup needs, and say of each whether it is right or what to do
     Doctor(Box<doctor::Args>),
     /// See it work: a store, backups of it, a change and a second backup, in a folder to look around in
@@ -63,6 +66,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Show(args) => done(show::run(&args, global)),
         Command::Copy(args) => copy::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
+        Command::Status(args) => status::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),

@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod file;
 mod flags;
+mod period;
 mod settings;
 mod value;
 
@@ -15,11 +16,12 @@ use std::path::{Path, PathBuf};
 pub(crate) use error::ConfigError;
 pub(crate) use file::ConfigFile;
 pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags};
+pub(crate) use period::Period;
 pub(crate) use settings::{
     QuotaSettings, ReadingSettings, RecipientSettings, RepositoryPlace, RepositorySettings, Settings,
     SigningKeySettings, StoreSettings, TargetSettings,
 };
-pub(crate) use value::{StoreChoice, TrustedSigner};
+pub(crate) use value::{Name, StoreChoice, TrustedSigner};
 
 /// The file that is read where none is named.
 pub(crate) const DEFAULT_FILE: &str = "parados.yaml";

@@ -1,11 +1,13 @@
 //! Makes what the use cases work with out of settings: stores with their decorators, repositories, keys.
 
 pub(crate) mod keys;
+mod located;
 pub(crate) mod repository;
 mod store;
 mod target;
 mod trust;
 
-pub(crate) use store::{OpenedStore, connect, open_aws, open_embedded};
+pub(crate) use located::Located;
+pub(crate) use store::{EMBEDDED_ACCOUNT, EMBEDDED_REGION, OpenedStore, connect, open_aws, open_embedded};
 pub(crate) use target::{BackupOptions, BackupRun, Place, repository_session};
 pub(crate) use trust::{pins, trust};

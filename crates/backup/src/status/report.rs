@@ -28,7 +28,7 @@ pub struct StatusReport {
 pub enum StatusVerdict {
     /// Every target has a good snapshot that is new enough, and nothing is wrong.
     Current,
-    /// One has not, or something is wrong.
+    /// One has not, or something is wrong, or there is no target at all.
     Stale,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStoreExt as _, PutPayload};
 use rstest::rstest;
 
 use super::*;
@@ -88,7 +88,7 @@ fn partial(draft: &mut crate::manifest::ManifestDraft) {
 }
 
 #[rstest]
-#[case(1, TargetState::Current)]
+#[case(24, TargetState::Current)]
 #[case(50, TargetState::Current)]
 #[case(51, TargetState::Stale)]
 #[tokio::test]
@@ -97,11 +97,11 @@ async fn a_target_is_stale_when_its_newest_snapshot_is_too_old(#[case] now: i64,
     for at in [0, 24] {
         scene.snapshot(at, &key(), |_| {}).await;
     }
-    let target = scene.only(&request(now.max(24))).await;
+    let target = scene.only(&request(now)).await;
     assert_eq!(target.state, expected);
     let newest = target.newest.unwrap();
     assert_eq!((newest.sequence, newest.started_at, newest.seconds), (2, hour(24), 9.0));
-    assert_eq!(newest.age_seconds, (now.max(24) - 24) * 3600);
+    assert_eq!(newest.age_seconds, (now - 24) * 3600);
     assert_eq!((target.snapshot_count, target.gaps.len()), (2, 0));
 }
 
@@ -228,6 +228,7 @@ async fn what_is_expected_and_not_there_is_named_and_what_is_not_expected_is_not
     assert_eq!(states, [TargetState::Stale, TargetState::Current, TargetState::NotExpected], "what fits is judged");
 
     let nothing = StatusReport::of_nothing("file:///x", &wide);
+    assert_eq!(StatusReport::of_nothing("file:///x", &request(0)).verdict, StatusVerdict::Stale, "nothing at all");
     assert_eq!((nothing.verdict, nothing.targets[0].state), (StatusVerdict::Stale, TargetState::Missing));
 }
 

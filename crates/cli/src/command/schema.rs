@@ -5,7 +5,7 @@ use parados_backup::copy::CopyReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{backup, demo, doctor, init, parameter, show, snapshots, verify};
+use super::{backup, demo, doctor, init, parameter, show, snapshots, status, verify};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -40,6 +40,8 @@ enum Subject {
     Copy,
     /// `verify`
     Verify,
+    /// `status`
+    Status,
     /// `doctor`
     Doctor,
     /// `demo`
@@ -78,6 +80,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Show => printed::<show::ShowView>(),
         Subject::Copy => printed::<CopyReport>(),
         Subject::Verify => printed::<verify::VerifyView>(),
+        Subject::Status => printed::<status::StatusView>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),

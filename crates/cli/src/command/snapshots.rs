@@ -2,15 +2,13 @@
 
 use parados_backup::manifest::Purpose;
 use parados_backup::repository::{Objects, Repository, SnapshotEntry, SnapshotFilter, Snapshots};
-use parados_parameter::ParameterStore;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::GlobalArgs;
-use crate::config::{EnvironmentFlags, RepositoryPlace, StoreFlags, StoreSettings, TargetSettings};
-use crate::directories::Directories;
+use crate::config::{EnvironmentFlags, StoreFlags};
 use crate::error::{Failure, Result};
-use crate::wiring::{self, repository};
+use crate::wiring::Located;
 use crate::{output, runtime};
 
 /// The arguments.
@@ -175,7 +173,7 @@ pub(crate) async fn open(
     store: &StoreFlags,
     global: &GlobalArgs,
 ) -> Result<Repository> {
-    Ok(Repository::open(objects(environment, store, global).await?).await?)
+    Located::of_flags(environment, store, global).await?.open().await
 }
 
 /// The objects of that repository, before anybody has looked whether it is one.
@@ -184,25 +182,5 @@ pub(crate) async fn objects(
     store: &StoreFlags,
     global: &GlobalArgs,
 ) -> Result<Objects> {
-    let (config, directories) = (global.configuration()?, Directories::of_user());
-    let (place, settings) = RepositoryPlace::resolve(config.as_ref(), &directories, store, environment)?;
-    let target = TargetSettings::of_flags(store);
-    let opened = match &place {
-        RepositoryPlace::BucketNamedBy(_) => match StoreSettings::resolve(config.as_ref(), &directories, store)? {
-            StoreSettings::Aws(targets) => {
-                let target = targets.into_iter().next().unwrap_or_default();
-                Some(wiring::open_aws(&target, &Default::default()).await?)
-            }
-            StoreSettings::Embedded(folder) => Some(wiring::open_embedded(&folder).await?),
-        },
-        RepositoryPlace::At(_) | RepositoryPlace::Folder(_) => None,
-    };
-    let asked = opened.as_ref().map(|opened| opened.store.as_ref() as &dyn ParameterStore);
-    let url = repository::locate(&place, asked).await?;
-    let session = match opened.and_then(|opened| opened.session) {
-        Some(session) => Some(session),
-        None if repository::needs_session(&url) => Some(wiring::connect(&target).await?),
-        None => None,
-    };
-    repository::objects(&url, &settings, session.as_ref()).await
+    Located::of_flags(environment, store, global).await?.objects().await
 }

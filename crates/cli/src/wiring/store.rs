@@ -16,9 +16,9 @@ use crate::config::{QuotaSettings, TargetSettings};
 use crate::error::{Failure, Result};
 
 /// The account of an embedded store.
-const EMBEDDED_ACCOUNT: &str = "000000000000";
+pub(crate) const EMBEDDED_ACCOUNT: &str = "000000000000";
 /// The Region of an embedded store.
-const EMBEDDED_REGION: &str = "embedded";
+pub(crate) const EMBEDDED_REGION: &str = "embedded";
 
 /// A store that is open, with what is known of it.
 #[derive(Debug)]

@@ -38,6 +38,7 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/show.schema.json", "schema show")]
 #[case("schemas/copy.schema.json", "schema copy")]
 #[case("schemas/verify.schema.json", "schema verify")]
+#[case("schemas/status.schema.json", "schema status")]
 #[case("schemas/doctor.schema.json", "schema doctor")]
 #[case("schemas/demo.schema.json", "schema demo")]
 #[case("schemas/init.schema.json", "schema init")]

@@ -16,4 +16,5 @@ mod generated;
 mod kms;
 mod parados;
 mod parameter;
+mod status;
 mod verify;
