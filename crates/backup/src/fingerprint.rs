@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 /// The `info` of the derivation.
 const DERIVATION: &[u8] = b"parados fingerprint v1";
 
+/// How many bytes a key's object has before it is sealed: they are all made alike.
+pub(crate) const STORED_KEY_BYTES: usize = 98;
+
 /// The first 16 bytes of an HMAC-SHA256; written as 22 characters of base64url.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 16]);
@@ -301,6 +304,13 @@ mod tests {
     }
 
     /// Computed apart from this code, with Python's hmac and hashlib: see FORMAT.md, "Fingerprints".
+    #[test]
+    fn all_keys_are_stored_in_as_many_bytes() {
+        for seed in 0..3 {
+            assert_eq!(FingerprintKey::derive(&[seed; 32], "r").to_stored().len(), STORED_KEY_BYTES);
+        }
+    }
+
     #[test]
     fn the_derivation_and_the_fingerprints_are_pinned() {
         assert_eq!(key().id().as_str(), "3de98b9ba9bcb449");

@@ -7,10 +7,12 @@
 //! |---|---|
 //! | `link` | a manifest against its signature and its place |
 //! | `chain` | the manifests of a chain against one another, and against the newest one that was seen |
+//! | `amendments` | what says that a snapshot was sealed again against its manifest |
 //! | `data` | data objects against their manifests' digests |
 //! | `content` | the records inside against the manifests' entries |
 //! | `keys` | the key objects of fingerprints against their names |
 
+mod amendments;
 mod chain;
 mod content;
 mod data;
@@ -155,12 +157,23 @@ impl Run<'_> {
         let objects = context.repository.manifest_objects(&request.filter).await?;
         let count = objects.len() + request.scope.count(objects.len());
         self.observer.event(&Event::Checking { objects: count as u64 });
-        let Manifests { links, mut parameters } = self.read_manifests(objects, report).await;
+        let Manifests { mut links, mut parameters } = self.read_manifests(objects, report).await;
+        link::note_exchanges(&mut links);
 
         let summaries: Vec<_> = links.iter().filter_map(Link::summary).cloned().collect();
         let in_scope: Vec<_> = links.iter().filter(|link| request.scope.has(&link.object.key)).collect();
         let in_scope: Vec<_> =
             in_scope.into_iter().filter_map(|link| Some((link.object.key.clone(), link.summary()?.clone()))).collect();
+        let amended = match amendments::check(&context.repository, &request.filter, &links).await {
+            Ok((objects, noticed)) => {
+                report.take(noticed);
+                objects
+            }
+            Err(error) => {
+                report.take([Noticed::unchecked("amendments/", chain_of_causes(&error))]);
+                BTreeMap::new()
+            }
+        };
         let keys = self.check_keys(&in_scope, report).await;
         let documents = futures::stream::iter(in_scope)
             .map(|(key, summary)| {
@@ -168,8 +181,8 @@ impl Run<'_> {
                 self.check_document(key, summary, entries, &keys)
             })
             .buffer_unordered(DOCUMENTS_AT_ONCE);
-        let others: BTreeMap<Digest, String> =
-            summaries.iter().map(|summary| (summary.document.digest, summary.id.to_string())).collect();
+        let of_manifests = summaries.iter().map(|summary| (summary.document.digest, summary.id.to_string()));
+        let others: BTreeMap<Digest, String> = amended.into_iter().chain(of_manifests).collect();
         let mut documents = std::pin::pin!(documents);
         while let Some(checked) = documents.next().await {
             self.take_document(checked, &others, report);
@@ -199,7 +212,7 @@ impl Run<'_> {
             let bytes = match bytes {
                 Ok(bytes) => bytes,
                 Err(error) => {
-                    report.take([Noticed::unchecked(&object.key, chain_of_causes(&error))]);
+                    manifests.links.push(Link::unread(object, chain_of_causes(&error)));
                     continue;
                 }
             };
@@ -306,7 +319,9 @@ impl Run<'_> {
             let seen = chain.pin.as_ref().map(|pin| pin.sequence);
             report.chains.push(ChainView { target: target.clone(), sequence: *sequence, seen });
             let seen_at = self.context.clock.now();
-            heads.push((target, Pin { sequence: *sequence, digest: head.digest, id: summary.id, seen_at }));
+            heads.extend(
+                head.digest.map(|digest| (target, Pin { sequence: *sequence, digest, id: summary.id, seen_at })),
+            );
         }
         Ok(heads)
     }

@@ -46,28 +46,21 @@ impl Chain {
     }
 
     fn check_link(&self, sequence: u64, link: &Link, trusted: &TrustedSigners) -> Option<Noticed> {
-        let Content::Signed { summary, misplaced } = &link.content else { return link.noticed() };
+        let Content::Signed { summary, place } = &link.content else { return link.noticed() };
         let finding = |kind, message: String| Some(Noticed::finding(kind, &link.object.key, Some(summary.id), message));
         if !trusted.accept(&summary.signer) {
             return finding(FindingKind::Forged, format!("its signer is not trusted: {}", summary.signer));
         }
-        if *misplaced {
-            let said = summary.sequence;
-            let exchanged = self.links.get(&said).is_some_and(|there| match &there.content {
-                Content::Signed { summary: other, .. } => {
-                    other.sequence == sequence && other.target == summary.target && said != sequence
-                }
-                _ => false,
-            });
-            let of = format!("it is number {said} of {}", summary.target);
-            return match exchanged {
+        if let Some(place) = place {
+            let of = format!("it is number {} of {}", summary.sequence, summary.target);
+            return match place.exchanged {
                 true => finding(FindingKind::Swapped, format!("{of}, and the two have changed places")),
                 false => finding(FindingKind::Replayed, format!("{of}, put here again")),
             };
         }
         let next = self.links.get(&(sequence + 1)).and_then(Link::summary)?;
         let named = next.previous.as_ref().map(|previous| previous.digest);
-        if named != Some(link.digest) && trusted.accept(&next.signer) {
+        if named != link.digest && trusted.accept(&next.signer) {
             return finding(
                 FindingKind::Replayed,
                 format!("it is not the one that number {} was written after", sequence + 1),
@@ -83,7 +76,7 @@ impl Chain {
         let finding =
             |kind, message: &str| Some(Noticed::finding(kind, &object, Some(pin.id), format!("{seen}, {message}")));
         match (self.links.get(&pin.sequence), self.removed.get(&pin.sequence)) {
-            (Some(link), _) if link.digest == pin.digest => None,
+            (Some(link), _) if link.digest == Some(pin.digest) => None,
             // What is wrong with it by itself was said already.
             (Some(link), _) if !link.summary().is_some_and(|summary| trusted.accept(&summary.signer)) => None,
             (None, Some(digest)) if *digest == pin.digest => None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parados_parameter::ParameterName;
 
 use crate::document::ParameterRecord;
+use crate::field::{Field, FieldFingerprints};
 use crate::fingerprint::FingerprintKey;
 use crate::manifest::{ManifestSummary, ParameterEntry};
 use crate::report::MissingPart;
@@ -72,10 +73,20 @@ impl ContentCheck {
         if entry.last_modified_date != record.last_modified_date {
             self.find(Some(&record.name), "its date is another than in the manifest");
         }
-        if let Some(key) = &self.fingerprints
-            && entry.fingerprint != key.value(&record.value)
-        {
+        let Some(key) = self.fingerprints.clone() else { return };
+        if entry.fingerprint != key.value(&record.value) {
             self.find(Some(&record.name), "its value is another than in the manifest");
+        }
+        if let Some(said) = entry.fields {
+            let found = FieldFingerprints::of(record, &key);
+            if said != found {
+                let fields: Vec<_> = said.differing(&found).map(Field::as_str).collect();
+                let message = match fields.is_empty() {
+                    true => "some of its fields were read, and the manifest says otherwise".to_owned(),
+                    false => format!("others than in the manifest are its {}", fields.join(", ")),
+                };
+                self.find(Some(&record.name), &message);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use crate::fingerprint::{FingerprintKey, FingerprintKeyId};
+use crate::fingerprint::{FingerprintKey, FingerprintKeyId, STORED_KEY_BYTES};
 use crate::manifest::ManifestSummary;
 use crate::report::chain as chain_of_causes;
 use crate::repository::{Repository, RepositoryError};
@@ -55,7 +55,7 @@ pub(super) async fn check(
                     format!("it holds the fingerprint key {}", found.id()),
                 )),
                 Ok(found) => _ = opened.insert(id.clone(), Arc::new(found)),
-                Err(error) => noticed.extend(damage(key, &error, ours.get(key).copied(), identities)),
+                Err(error) => noticed.extend(damage(key, bytes, &error, ours.get(key).copied(), identities)),
             }
         }
     }
@@ -63,9 +63,16 @@ pub(super) async fn check(
 }
 
 /// What an error of opening a key object says of it; nothing where it only is not for us.
-fn damage(key: &str, error: &KeyError, recipients: Option<&[String]>, identities: &Identities) -> Option<Noticed> {
+fn damage(
+    key: &str,
+    stored: &[u8],
+    error: &KeyError,
+    recipients: Option<&[String]>,
+    identities: &Identities,
+) -> Option<Noticed> {
     let finding = |kind| Some(Noticed::finding(kind, key, None::<String>, chain_of_causes(error)));
     match error {
+        _ if is_cut(stored) => finding(FindingKind::Truncated),
         KeyError::Open(OpenError::NoIdentity { key_management: Some(_), .. }) => {
             Some(Noticed::unchecked(key, chain_of_causes(error)))
         }
@@ -78,9 +85,20 @@ fn damage(key: &str, error: &KeyError, recipients: Option<&[String]>, identities
                 .collect();
             identities.fit(&recipients).then(|| finding(FindingKind::Changed)).flatten()
         }
-        KeyError::Read(source) if source.kind() == io::ErrorKind::UnexpectedEof => finding(FindingKind::Truncated),
         KeyError::Interrupted => Some(Noticed::unchecked(key, chain_of_causes(error))),
         _ => finding(FindingKind::Changed),
+    }
+}
+
+/// Whether a sealed key object has fewer bytes than all of them have: they are made alike but for their headers.
+fn is_cut(stored: &[u8]) -> bool {
+    const HEADER_ENDS: &[u8] = b"\n--- ";
+    const MAC_BYTES: usize = 43;
+    const PAYLOAD_BYTES: usize = 16 + STORED_KEY_BYTES + 16;
+    match stored.windows(HEADER_ENDS.len()).position(|window| window == HEADER_ENDS) {
+        Some(at) => stored.len() < at + HEADER_ENDS.len() + MAC_BYTES + 1 + PAYLOAD_BYTES,
+        // A header is text, and what comes after it is not.
+        None => stored.is_ascii(),
     }
 }
 

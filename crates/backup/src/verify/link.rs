@@ -1,5 +1,7 @@
 //! One manifest of a chain: what it is, by itself.
 
+use std::collections::BTreeSet;
+
 use crate::document::Digest;
 use crate::manifest::{Manifest, ManifestError, ManifestSummary, ParameterEntry};
 use crate::repository::{ManifestObject, Repository};
@@ -11,8 +13,8 @@ use super::finding::{FindingKind, Noticed};
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) object: ManifestObject,
-    /// Of the object as it is.
-    pub(super) digest: Digest,
+    /// Of the object as it is, where it could be read.
+    pub(super) digest: Option<Digest>,
     pub(super) content: Content,
 }
 
@@ -22,13 +24,33 @@ pub(super) enum Content {
     /// A manifest whose signature is its signer's.
     Signed {
         summary: Box<ManifestSummary>,
-        /// Whether it says that it stands elsewhere.
-        misplaced: bool,
+        /// Where it says that it stands, where that is elsewhere.
+        place: Option<Place>,
     },
     /// Something else.
     Damaged(FindingKind, String),
-    /// A newer Parados wrote it.
-    Newer(String),
+    /// It could not be read, or a newer Parados wrote it.
+    Unread(String),
+}
+
+/// Another place than the one where a manifest stands.
+#[derive(Debug)]
+pub(super) struct Place {
+    key: String,
+    /// Whether the manifest that stands there says that it stands here.
+    pub(super) exchanged: bool,
+}
+
+/// Notes which manifests have changed places.
+pub(super) fn note_exchanges(links: &mut [Link]) {
+    let moves: BTreeSet<(String, String)> =
+        links.iter().filter_map(|link| Some((link.object.key.clone(), link.place()?.key.clone()))).collect();
+    for link in links {
+        let here = link.object.key.clone();
+        if let Content::Signed { place: Some(place), .. } = &mut link.content {
+            place.exchanged = moves.contains(&(place.key.clone(), here));
+        }
+    }
 }
 
 impl Link {
@@ -39,21 +61,33 @@ impl Link {
         stored: &[u8],
         keep_parameters: bool,
     ) -> (Self, Option<Vec<ParameterEntry>>) {
-        let digest = Digest::of(stored);
         let (content, parameters) = match Manifest::parse(stored) {
             Ok(Manifest { summary, parameters }) => {
-                let misplaced = repository.place_of(&summary) != object.key;
-                (Content::Signed { summary: Box::new(summary), misplaced }, keep_parameters.then_some(parameters))
+                let place = Some(repository.place_of(&summary)).filter(|key| *key != object.key);
+                let place = place.map(|key| Place { key, exchanged: false });
+                (Content::Signed { summary: Box::new(summary), place }, keep_parameters.then_some(parameters))
             }
             Err(error) => (unusable(&error, stored), None),
         };
-        (Self { object, digest, content }, parameters)
+        (Self { object, digest: Some(Digest::of(stored)), content }, parameters)
+    }
+
+    /// A manifest that could not be read.
+    pub(super) fn unread(object: ManifestObject, reason: String) -> Self {
+        Self { object, digest: None, content: Content::Unread(reason) }
     }
 
     /// What it says, where it is signed and stands where it says.
     pub(super) fn summary(&self) -> Option<&ManifestSummary> {
         match &self.content {
-            Content::Signed { summary, misplaced: false } => Some(summary),
+            Content::Signed { summary, place: None } => Some(summary),
+            _ => None,
+        }
+    }
+
+    fn place(&self) -> Option<&Place> {
+        match &self.content {
+            Content::Signed { place, .. } => place.as_ref(),
             _ => None,
         }
     }
@@ -65,7 +99,7 @@ impl Link {
             Content::Damaged(kind, message) => {
                 Some(Noticed::finding(*kind, &self.object.key, None::<String>, message.as_str()))
             }
-            Content::Newer(reason) => Some(Noticed::unchecked(&self.object.key, reason.as_str())),
+            Content::Unread(reason) => Some(Noticed::unchecked(&self.object.key, reason.as_str())),
         }
     }
 }
@@ -78,7 +112,7 @@ fn unusable(error: &ManifestError, stored: &[u8]) -> Content {
         std::str::from_utf8(armored).ok().and_then(|text| signature::signed_by(MANIFEST_NAMESPACE, line, text));
     let damaged = |kind, words: &str| Content::Damaged(kind, format!("{words}: {error}"));
     match (error, signed_by) {
-        (ManifestError::NewerFormat { .. }, Some(_)) => Content::Newer(error.to_string()),
+        (ManifestError::NewerFormat { .. }, Some(_)) => Content::Unread(error.to_string()),
         // A flipped digit makes a number of a format too, and then no signature fits.
         (ManifestError::NewerFormat { .. }, None) => {
             Content::Damaged(FindingKind::Changed, "its bytes are others than those that were signed".into())
@@ -89,11 +123,11 @@ fn unusable(error: &ManifestError, stored: &[u8]) -> Content {
         (ManifestError::Signature(SignatureError::Mismatch), None) => {
             Content::Damaged(FindingKind::Changed, "its bytes are others than those that were signed".into())
         }
-        (_, Some(_)) => damaged(FindingKind::Forged, "it is signed, and is no manifest"),
         // All signatures have one length: what has it lacks nothing at its end.
-        (ManifestError::Truncated(_), None) if armored.len() < ARMORED_MANIFEST_SIGNATURE_BYTES => {
+        (ManifestError::Truncated(_), _) if armored.len() < ARMORED_MANIFEST_SIGNATURE_BYTES => {
             damaged(FindingKind::Truncated, "its end is missing")
         }
+        (_, Some(_)) => damaged(FindingKind::Forged, "it is signed, and is no manifest"),
         _ => damaged(FindingKind::Changed, "its bytes are others than those that were signed"),
     }
 }

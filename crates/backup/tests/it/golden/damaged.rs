@@ -4,21 +4,25 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use object_store::ObjectStore;
 use parados_backup::document::{Digest, DocumentHeader, Encoder};
 use parados_backup::event::NoObserver;
+use parados_backup::field::FieldFingerprints;
 use parados_backup::manifest::{Manifest, ManifestDraft, Previous, SnapshotId};
 use parados_backup::pin::Pins;
 use parados_backup::repository::{Completion, Objects, Repository};
 use parados_backup::seal::{Identities, Sealer};
 use parados_backup::signature::SigningKey;
 use parados_backup::trust::TrustedSigners;
-use parados_backup::verdict::Verdict;
-use parados_backup::verify::{VerifyContext, VerifyReport, VerifyRequest, verify};
-use parados_parameter::Clock as _;
+use parados_backup::verify::{FindingKind, VerifyContext, VerifyReport, VerifyRequest, verify};
 use parados_parameter::clock::ManualClock;
+use parados_parameter::{Clock as _, ParameterName, Version};
+use rstest::rstest;
 
-use super::{in_memory, load, v1};
-use crate::shop::{Contents, chain, open, signing_key};
+use super::{in_memory, load, v1, v1_fields};
+use crate::interrupted::{Effect, Interrupted, Plan};
+use crate::shop::{Contents, REPOSITORY, chain, open, signing_key};
 
 const DEV: &str = "manifests/shop/dev/123456789012/eu-west-1";
 const FIRST: &str = "manifests/shop/dev/123456789012/eu-west-1/0000000001.manifest";
@@ -57,17 +61,16 @@ fn at(text: &str) -> impl FnOnce(&[u8]) -> usize {
     move |bytes| bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap()
 }
 
-/// A manifest at the second place that says what the first one says, signed with `key`.
-fn forge(contents: &mut Contents, key: &SigningKey) {
-    let Manifest { summary, parameters } = Manifest::parse(&contents[FIRST]).unwrap();
-    let draft = ManifestDraft {
-        id: SnapshotId::from_bytes([0x66; 8]),
+/// What a manifest says, to say it again.
+fn draft_of(Manifest { summary, parameters }: Manifest) -> ManifestDraft {
+    ManifestDraft {
+        id: summary.id,
         target: summary.target,
         purpose: summary.purpose,
         tool: summary.tool,
         started_at: summary.started_at,
         finished_at: summary.finished_at,
-        verdict: Verdict::Complete,
+        verdict: summary.verdict,
         counts: summary.counts,
         document: summary.document,
         recipients: summary.recipients,
@@ -75,10 +78,17 @@ fn forge(contents: &mut Contents, key: &SigningKey) {
         selector: summary.selector,
         with_history: summary.with_history,
         with_labels: summary.with_labels,
-        missing: Vec::new(),
+        missing: summary.missing,
         parameters,
-    };
-    let previous = Previous { id: Some(summary.id), digest: Digest::of(&contents[FIRST]) };
+    }
+}
+
+/// A manifest at the second place that says what the first one says, signed with `key`.
+fn forge(contents: &mut Contents, key: &SigningKey) {
+    let manifest = Manifest::parse(&contents[FIRST]).unwrap();
+    let first = manifest.summary.id;
+    let draft = ManifestDraft { id: SnapshotId::from_bytes([0x66; 8]), ..draft_of(manifest) };
+    let previous = Previous { id: Some(first), digest: Digest::of(&contents[FIRST]) };
     let forged = draft.encode().unwrap().place(2, Some(previous), key).unwrap();
     contents.insert(SECOND.into(), forged.chunks.concat().into());
 }
@@ -104,7 +114,11 @@ async fn said_of(contents: &Contents, seen: &Contents) -> Vec<String> {
 }
 
 async fn check(contents: &Contents, pins: &Pins) -> Result<VerifyReport, String> {
-    let objects = Objects::new(in_memory(contents).await, "REPOSITORY", Completion::Checked);
+    check_store(in_memory(contents).await, pins).await
+}
+
+async fn check_store(store: Arc<dyn ObjectStore>, pins: &Pins) -> Result<VerifyReport, String> {
+    let objects = Objects::new(store, "REPOSITORY", Completion::Checked);
     let clock = Arc::new(ManualClock::at("2025-10-17T12:00:00Z".parse().unwrap()));
     let repository = match Repository::open(objects).await {
         Ok(repository) => repository,
@@ -223,4 +237,173 @@ async fn what_verify_says_of_a_damaged_sealed_repository() {
 #[tokio::test]
 async fn what_verify_says_of_a_damaged_unsealed_repository() {
     insta::assert_snapshot!(table("unsealed", &UNSEALED).await);
+}
+
+/// A repository that a machine has seen whole.
+struct Seen {
+    whole: Contents,
+    folder: tempfile::TempDir,
+}
+
+impl Seen {
+    async fn golden() -> Self {
+        let seen = Self { whole: load(&v1_fields().join("sealed")), folder: tempfile::tempdir().unwrap() };
+        assert!(check(&seen.whole, &seen.pins()).await.unwrap().is_clean());
+        seen
+    }
+
+    fn pins(&self) -> Pins {
+        Pins::in_folder(self.folder.path())
+    }
+
+    /// The kinds of finding of a copy that `damage` was done to. What is wrong changes nothing of what was seen.
+    async fn kinds_of(&self, damage: impl FnOnce(&mut Contents)) -> Vec<FindingKind> {
+        let mut contents = self.whole.clone();
+        damage(&mut contents);
+        let report = check(&contents, &self.pins()).await.unwrap();
+        report.findings.iter().map(|finding| finding.kind).collect()
+    }
+}
+
+/// What stands in the repository, but for `latest.txt`, which proves nothing.
+fn objects(contents: &Contents) -> Vec<String> {
+    contents.keys().filter(|key| *key != "latest.txt").cloned().collect()
+}
+
+#[tokio::test]
+async fn every_object_is_noticed_when_it_is_flipped_anywhere() {
+    let seen = Seen::golden().await;
+    for key in objects(&seen.whole) {
+        let length = seen.whole[&key].len();
+        for at in (0..length).step_by(length / 17 + 1) {
+            // Of the marker only the id is what the repository is: a flipped format is another one, and nothing holds its date.
+            if key == "parados.json" && !(25..55).contains(&at) {
+                continue;
+            }
+            let kinds = seen.kinds_of(|contents| flip(contents, &key, |_| at)).await;
+            assert!(
+                !kinds.is_empty() && kinds.iter().all(|kind| *kind == FindingKind::Changed),
+                "{key} at {at}: {kinds:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_object_is_noticed_when_it_is_cut_anywhere() {
+    let seen = Seen::golden().await;
+    for key in objects(&seen.whole) {
+        let length = seen.whole[&key].len();
+        for end in (0..length).step_by(length / 11 + 1).chain([length - 1]) {
+            // Nothing but a line feed is missing then.
+            if key == "parados.json" && end == length - 1 {
+                continue;
+            }
+            let cut = seen.whole[&key].slice(..end);
+            let kinds = seen.kinds_of(|contents| drop(contents.insert(key.clone(), cut))).await;
+            assert_eq!(kinds, [FindingKind::Truncated], "{key} up to {end}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_object_is_noticed_when_it_is_gone() {
+    let seen = Seen::golden().await;
+    for key in objects(&seen.whole) {
+        let kinds = seen.kinds_of(|contents| drop(contents.remove(&key))).await;
+        // That the newest of a chain is gone shows by the older one, which is the newest now.
+        let expected = if key == SECOND { FindingKind::Replayed } else { FindingKind::Removed };
+        assert_eq!(kinds, [expected], "{key}");
+    }
+}
+
+#[tokio::test]
+async fn any_two_objects_of_a_kind_are_noticed_when_they_change_places() {
+    let seen = Seen::golden().await;
+    let keys = objects(&seen.whole);
+    let kind_of = |key: &str| [".manifest", ".json.zst.age"].into_iter().find(|suffix| key.ends_with(suffix));
+    let mut pairs = 0;
+    for (one, other) in keys.iter().flat_map(|one| keys.iter().map(move |other| (one, other))) {
+        if one < other && kind_of(one).is_some() && kind_of(one) == kind_of(other) {
+            let kinds = seen.kinds_of(|contents| swap(contents, one, other)).await;
+            assert_eq!(kinds, [FindingKind::Swapped; 2], "{one} and {other}");
+            pairs += 1;
+        }
+    }
+    assert_eq!(pairs, 6);
+}
+
+#[tokio::test]
+async fn an_older_state_of_all_of_it_is_noticed_by_who_saw_the_newer_one() {
+    let seen = Seen::golden().await;
+    let kinds = seen.kinds_of(|contents| {
+        contents.remove(SECOND);
+        contents.remove(SECOND_DOCUMENT);
+        contents.insert("latest.txt".into(), format!("{FIRST_DOCUMENT}\n").into());
+    });
+    assert_eq!(kinds.await, [FindingKind::Replayed]);
+}
+
+/// Whoever signs may say what is not so: the digests are right then, and only the content tells.
+#[tokio::test]
+async fn a_manifest_that_says_what_its_document_does_not_hold_is_noticed_by_reading() {
+    type Lie = (fn(&mut Manifest), &'static str);
+    let lies: [Lie; 6] = [
+        (|manifest| manifest.parameters[0].version = Version::new(77).unwrap(), "version"),
+        (|manifest| manifest.parameters[0].last_modified_date = Timestamp::UNIX_EPOCH, "date"),
+        (|manifest| manifest.parameters[0].fingerprint = manifest.parameters[1].fingerprint, "value"),
+        (|manifest| manifest.parameters[0].fields = Some(FieldFingerprints::from_bytes([1; 32])), "others than"),
+        (|manifest| manifest.parameters[0].name = ParameterName::parse("/shop/dev/a").unwrap(), "and not"),
+        (|manifest| manifest.summary.counts.versions += 1, "versions"),
+    ];
+    let whole = load(&v1_fields().join("sealed"));
+    for (lie, expected) in lies {
+        let mut contents = whole.clone();
+        let mut manifest = Manifest::parse(&whole[PROD]).unwrap();
+        lie(&mut manifest);
+        let draft = draft_of(manifest);
+        let signed = draft.encode().unwrap().place(1, None, &signing_key()).unwrap();
+        contents.insert(PROD.into(), signed.chunks.concat().into());
+        let folder = tempfile::tempdir().unwrap();
+        let report = check(&contents, &Pins::in_folder(folder.path())).await.unwrap();
+        let said: Vec<_> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
+        assert!(
+            report.worst() == Some(FindingKind::Forged) && said.iter().any(|said| said.contains(expected)),
+            "{report:?}"
+        );
+    }
+}
+
+/// What could not be read is neither right nor wrong.
+#[rstest]
+#[tokio::test]
+async fn a_call_that_fails_is_no_damage_and_no_proof_either(
+    #[values(Effect::FailBefore, Effect::FailAfter, Effect::Denied)] effect: Effect,
+) {
+    let whole = load(&v1_fields().join("sealed"));
+    let (mut refused, mut unchecked) = (0, 0);
+    for nth in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let pins = Pins::in_folder(folder.path());
+        let plan = Plan::new(nth, effect, "");
+        let store = Interrupted::new(in_memory(&whole).await, plan.clone());
+        match check_store(Arc::new(store), &pins).await {
+            Err(_) => refused += 1,
+            Ok(report) => {
+                assert!(report.findings.is_empty(), "{effect:?} of call {nth}: {report:?}");
+                unchecked += usize::from(!report.unchecked.is_empty());
+                let seen = pins.all(&hex::encode(REPOSITORY)).unwrap();
+                assert_eq!(
+                    seen.is_empty(),
+                    !report.unchecked.is_empty(),
+                    "call {nth}: only what was checked is pinned"
+                );
+            }
+        }
+        if plan.calls().len() <= nth {
+            break;
+        }
+    }
+    // The marker and the list of manifests; and then each manifest, amendments, keys and data objects.
+    assert!(refused == 2 && unchecked >= 8, "{refused} and {unchecked}");
 }

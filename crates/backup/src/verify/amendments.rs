@@ -1,0 +1,94 @@
+//! Amendments held against the manifests that they speak of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::document::Digest;
+use crate::report::chain as chain_of_causes;
+use crate::repository::{Amendment, AmendmentError, Repository, RepositoryError, SnapshotFilter};
+use crate::signature::{self, SignatureError};
+use crate::signed_line::{SignedLine, SignedLineError};
+
+use super::finding::{FindingKind, Noticed};
+use super::link::Link;
+
+/// Checks the amendments that `filter` lets through. The digests of the objects that they name come with their snapshots.
+pub(super) async fn check(
+    repository: &Repository,
+    filter: &SnapshotFilter,
+    links: &[Link],
+) -> Result<(BTreeMap<Digest, String>, Vec<Noticed>), RepositoryError> {
+    let amendments = repository.amendments(filter).await?;
+    let manifests: BTreeMap<(&str, u64), &Link> =
+        links.iter().map(|link| ((link.object.chain.as_str(), link.object.sequence), link)).collect();
+    let (mut objects, mut noticed) = (BTreeMap::new(), Vec::new());
+    let mut numbers = BTreeMap::<(String, u64), BTreeSet<u32>>::new();
+    for (key, amendment) in &amendments.entries {
+        let chain = repository.chain_of(&amendment.target);
+        objects.insert(amendment.document.digest, amendment.snapshot.to_string());
+        noticed
+            .extend(manifests.get(&(chain.as_str(), amendment.sequence)).and_then(|link| misfit(key, amendment, link)));
+        numbers.entry((chain, amendment.sequence)).or_default().insert(amendment.number);
+    }
+    for (key, error) in &amendments.damaged {
+        let bytes = repository.manifest_bytes(key).await?;
+        noticed.push(unusable(key, error, &bytes));
+    }
+    if amendments.damaged.is_empty() {
+        for ((chain, sequence), numbers) in numbers {
+            let last = numbers.last().copied().unwrap_or(0);
+            noticed.extend((1..last).filter(|number| !numbers.contains(number)).map(|number| {
+                let message = format!("amendment {number} of number {sequence} is missing");
+                Noticed::finding(
+                    FindingKind::Removed,
+                    &chain.replacen("manifests", "amendments", 1),
+                    None::<String>,
+                    message,
+                )
+            }));
+        }
+    }
+    Ok((objects, noticed))
+}
+
+/// What is wrong with an amendment beside its manifest.
+fn misfit(key: &str, amendment: &Amendment, link: &Link) -> Option<Noticed> {
+    let summary = link.summary()?;
+    let finding = |kind, message: String| Some(Noticed::finding(kind, key, Some(summary.id), message));
+    match amendment.check_fits(summary) {
+        Err(error) => finding(FindingKind::Swapped, error.to_string()),
+        Ok(()) if link.digest != Some(amendment.manifest_digest) => {
+            finding(FindingKind::Replayed, "it was written beside another manifest of the same number".into())
+        }
+        Ok(()) => None,
+    }
+}
+
+fn unusable(key: &str, error: &AmendmentError, stored: &[u8]) -> Noticed {
+    let finding = |kind| Noticed::finding(kind, key, None::<String>, chain_of_causes(error));
+    match error {
+        AmendmentError::Line(error) => damaged_line::<Amendment>(key, error, stored),
+        AmendmentError::Untrusted(_) => finding(FindingKind::Forged),
+        AmendmentError::Place => finding(FindingKind::Replayed),
+        AmendmentError::Foreign(_) => finding(FindingKind::Swapped),
+        AmendmentError::Invalid(_) => finding(FindingKind::Forged),
+    }
+}
+
+/// What happened to a signed line that cannot be used.
+pub(super) fn damaged_line<T: SignedLine>(key: &str, error: &SignedLineError, stored: &[u8]) -> Noticed {
+    let finding = |kind| Noticed::finding(kind, key, None::<String>, chain_of_causes(error));
+    let line = stored.iter().position(|byte| *byte == b'\n').map_or(stored.len(), |end| end + 1);
+    let (line, armored) = stored.split_at(line);
+    let signed_by = std::str::from_utf8(armored).ok().and_then(|text| signature::signed_by(T::NAMESPACE, line, text));
+    match (error, signed_by) {
+        (SignedLineError::NewerFormat { .. }, Some(_)) => Noticed::unchecked(key, error.to_string()),
+        (_, Some(_)) => finding(FindingKind::Forged),
+        (SignedLineError::NotSigned, None) => finding(FindingKind::Truncated),
+        (SignedLineError::Signature(SignatureError::Malformed), None)
+            if !stored.ends_with(b"-----END SSH SIGNATURE-----\n") =>
+        {
+            finding(FindingKind::Truncated)
+        }
+        _ => finding(FindingKind::Changed),
+    }
+}
