@@ -14,11 +14,14 @@ use parados_parameter::{
 };
 use sqlx::sqlite::{Sqlite, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection as _, Transaction};
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::master_key::{self, MasterKeySource};
 use crate::open_error::OpenError;
 use crate::putting::Writer;
+use crate::schema::Durability;
+use crate::scratch::ScratchFolder;
 use crate::seal::Seal;
 use crate::{annotating, listing, private_file, putting, reading, schema};
 
@@ -55,6 +58,22 @@ pub struct OpenOptions {
     pub user: String,
 }
 
+/// How a store that is thrown away at its end is made: the same engine, except that
+///
+/// * it lies in a folder of its own, of mode 0700, which is removed when the store is dropped. What a killed process leaves is
+///   removed by [`remove_abandoned`](crate::remove_abandoned);
+/// * its master key is nowhere but in memory, so nobody can read a value of what is left;
+/// * nothing is synced to the disk: a power cut may lose all of it.
+#[derive(Clone, Debug)]
+pub struct ThrowAwayOptions {
+    /// The folder in which it gets one of its own; made with mode 0700 where it is missing.
+    pub folder: PathBuf,
+    /// What dates versions.
+    pub clock: Arc<dyn Clock>,
+    /// Who the versions that are put are said to be by.
+    pub user: String,
+}
+
 /// A [`ParameterStore`] in a directory of this machine.
 ///
 /// * A write that returned is on the disk: SQLite's write-ahead log, synced at each commit. A process that is killed or a
@@ -66,13 +85,31 @@ pub struct OpenOptions {
 /// * Keys of SecureStrings are names only: no KMS is asked. There is no limit to how many parameters a tier holds, and
 ///   policies are kept and not acted on.
 pub struct EmbeddedStore {
-    directory: PathBuf,
     readers: SqlitePool,
     writer: SqlitePool,
     seal: Seal,
     master_key_fits: bool,
     clock: Arc<dyn Clock>,
     user: String,
+    // The last, so that a folder is removed when nothing is connected to what is in it.
+    place: Place,
+}
+
+/// Where a store is.
+enum Place {
+    /// In a directory that stays.
+    Kept(PathBuf),
+    /// In one that goes with it.
+    ThrownAway(ScratchFolder),
+}
+
+impl Place {
+    fn directory(&self) -> &Path {
+        match self {
+            Self::Kept(directory) => directory,
+            Self::ThrownAway(folder) => folder.path(),
+        }
+    }
 }
 
 impl EmbeddedStore {
@@ -91,7 +128,7 @@ impl EmbeddedStore {
         private_file::create_directory(directory)?;
         let seal = Seal::new(&master_key::create(directory, &options.master_key).await?);
         let (draft, _) = private_file::create_beside(&path).map_err(OpenError::file("create", &path))?;
-        if let Err(error) = schema::create(&draft, &seal.key_check()).await {
+        if let Err(error) = schema::create(&draft, Durability::Synced, &seal.key_check()).await {
             // What the failure is stands in `error`; a draft that stays behind is in nobody's way.
             drop(std::fs::remove_file(&draft));
             return Err(OpenError::database("create", &path)(error));
@@ -117,7 +154,33 @@ impl EmbeddedStore {
         let path = directory.join(DATABASE_FILE);
         private_file::check_closed(&path)?;
         let seal = Seal::new(&master_key::load(&directory, key_management.as_ref()).await?);
-        let connection = schema::connection(&path);
+        Self::connect(Place::Kept(directory), Durability::Synced, seal, clock, user).await
+    }
+
+    /// Makes an empty store that is gone when it is closed or dropped: see [`ThrowAwayOptions`].
+    ///
+    /// # Errors
+    /// [`OpenError`], when the folder is open to others or the disk fails.
+    pub async fn throw_away(options: ThrowAwayOptions) -> Result<Self, OpenError> {
+        let ThrowAwayOptions { folder, clock, user } = options;
+        let scratch = ScratchFolder::create(&folder)?;
+        let path = scratch.path().join(DATABASE_FILE);
+        private_file::create_empty(&path).map_err(OpenError::file("create", &path))?;
+        let seal = Seal::new(&Zeroizing::new(rand::random()));
+        let created = schema::create(&path, Durability::Unsynced, &seal.key_check()).await;
+        created.map_err(OpenError::database("create", &path))?;
+        Self::connect(Place::ThrownAway(scratch), Durability::Unsynced, seal, clock, user).await
+    }
+
+    async fn connect(
+        place: Place,
+        durability: Durability,
+        seal: Seal,
+        clock: Arc<dyn Clock>,
+        user: String,
+    ) -> Result<Self, OpenError> {
+        let path = place.directory().join(DATABASE_FILE);
+        let connection = schema::connection(&path, durability);
         // A disk that is full makes SQLite end a transaction by itself, which leaves the driver believing in it for ever: such
         // a connection is replaced.
         let writer = SqlitePoolOptions::new()
@@ -132,7 +195,7 @@ impl EmbeddedStore {
             Err(error) => return Err(schema::unrecognised("open", &path)(error)),
         };
         let master_key_fits = seal.is_checked_by(&key_check);
-        Ok(Self { directory, readers, writer, seal, master_key_fits, clock, user })
+        Ok(Self { place, readers, writer, seal, master_key_fits, clock, user })
     }
 
     /// Whether there is a store in `directory`, whatever its state.
@@ -142,7 +205,7 @@ impl EmbeddedStore {
 
     /// Where it is.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.place.directory()
     }
 
     /// Whether the master key is the one that the values are sealed under.
@@ -170,7 +233,7 @@ impl EmbeddedStore {
     }
 
     /// Closes it in order: calls under way end, and what is in the log is brought into the file. A store that is dropped
-    /// instead has lost nothing.
+    /// instead has lost nothing. One that is thrown away goes when it is dropped.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -265,7 +328,7 @@ impl ParameterStore for EmbeddedStore {
 
 impl fmt::Debug for EmbeddedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedStore").field("directory", &self.directory).finish_non_exhaustive()
+        f.debug_struct("EmbeddedStore").field("directory", &self.directory()).finish_non_exhaustive()
     }
 }
 

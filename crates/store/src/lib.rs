@@ -23,9 +23,11 @@ mod putting;
 mod reading;
 mod row;
 mod schema;
+mod scratch;
 mod seal;
 mod span;
 
-pub use embedded::{EmbeddedStore, InitOptions, OpenOptions};
+pub use embedded::{EmbeddedStore, InitOptions, OpenOptions, ThrowAwayOptions};
 pub use master_key::MasterKeySource;
 pub use open_error::OpenError;
+pub use scratch::remove_abandoned;

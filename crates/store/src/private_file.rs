@@ -41,6 +41,11 @@ pub(crate) fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     Ok((draft, file))
 }
 
+/// Makes an empty file of mode 0600, not durably.
+pub(crate) fn create_empty(path: &Path) -> io::Result<()> {
+    File::options().write(true).create_new(true).mode(0o600).open(path).map(drop)
+}
+
 /// Gives `draft` the name `path`, durably, or fails with `AlreadyExists` and leaves what is there alone. The draft is gone
 /// either way.
 pub(crate) fn publish(draft: &Path, path: &Path) -> io::Result<()> {

@@ -61,13 +61,26 @@ const TABLES: &[&str] = &[
     ) STRICT, WITHOUT ROWID",
 ];
 
+/// What becomes of a commit when the power goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It is on the disk before it is acknowledged.
+    Synced,
+    /// It is lost, and so may the whole database be.
+    Unsynced,
+}
+
 /// How to connect to a database that is there.
-pub(crate) fn connection(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn connection(path: &Path, durability: Durability) -> SqliteConnectOptions {
+    let synchronous = match durability {
+        Durability::Synced => SqliteSynchronous::Full,
+        Durability::Unsynced => SqliteSynchronous::Off,
+    };
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
         .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(synchronous)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("journal_size_limit", LOG_BYTES)
         .pragma("temp_store", "MEMORY")
@@ -76,8 +89,8 @@ pub(crate) fn connection(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Makes the tables in the empty file `path`, and leaves nothing beside it.
-pub(crate) async fn create(path: &Path, key_check: &[u8]) -> Result<(), sqlx::Error> {
-    let mut connection = connection(path).journal_mode(SqliteJournalMode::Wal).connect().await?;
+pub(crate) async fn create(path: &Path, durability: Durability, key_check: &[u8]) -> Result<(), sqlx::Error> {
+    let mut connection = connection(path, durability).journal_mode(SqliteJournalMode::Wal).connect().await?;
     let created = fill(&mut connection, key_check).await;
     connection.close().await?;
     created

@@ -64,7 +64,8 @@ async fn a_full_disk_is_an_error_of_the_storage_and_changes_nothing() {
 async fn a_writer_that_does_not_end_makes_others_fail_and_reads_go_on() {
     let (_directory, store) = new_store().await;
     store.put(&request("/a", "before")).await.unwrap();
-    let other = SqlitePoolOptions::new().connect_lazy_with(schema::connection(&store.directory.join(DATABASE_FILE)));
+    let other = SqlitePoolOptions::new()
+        .connect_lazy_with(schema::connection(&store.directory().join(DATABASE_FILE), Durability::Synced));
     let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     pragma(&store.writer, "busy_timeout = 1").await;
     assert_eq!(store.put(&request("/a", "after")).await.unwrap_err().kind, StoreErrorKind::TooManyUpdates);

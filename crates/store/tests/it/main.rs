@@ -7,6 +7,7 @@ mod damage;
 mod durability;
 mod files;
 mod master_key;
+mod throw_away;
 
 use std::path::Path;
 use std::sync::Arc;
