@@ -3,16 +3,21 @@
 //!
 //! Owns where objects are and how they are written and found. Does not own what is in a data object, or who may open it.
 //!
-//! Nothing here deletes or overwrites an object, except that `latest.txt`, a hint, is replaced. So a bucket under object lock
-//! works, and what was committed stays.
+//! Nothing on the way of a backup deletes or overwrites an object, except that `latest.txt`, a hint, is replaced. So a bucket
+//! under object lock works, and what was committed stays. What pruning takes away it takes through [`Repository::finish_removal`],
+//! which leaves a signed record in its place.
 
 mod amendment;
 mod chain;
 mod document;
 mod error;
 mod layout;
+mod lock;
 mod manifest_object;
+mod mark;
 mod objects;
+mod record;
+mod removal;
 mod s3;
 mod transfer;
 mod upload;
@@ -34,8 +39,12 @@ pub use self::chain::{Committed, ReadManifest, SnapshotEntry, SnapshotFilter, Sn
 pub use self::document::{AmendmentDraft, Amendments, StoredDocument};
 pub use self::error::{Access, RepositoryError};
 pub use self::layout::data_key;
+pub use self::lock::{Lock, LockDraft};
 pub use self::manifest_object::ManifestObject;
+pub use self::mark::Mark;
 pub use self::objects::{Completion, Objects, OpenOptions, S3Options, ServerSideEncryption};
+pub use self::record::{RecordError, Records};
+pub use self::removal::{Removal, RemovalDraft};
 pub use self::transfer::Transferred;
 pub use self::upload::{Finished, PART_BYTES, Upload};
 pub use self::url::{Bucket, RepositoryUrl};

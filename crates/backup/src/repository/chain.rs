@@ -219,9 +219,15 @@ impl Repository {
         key: &SigningKey,
         unusable: &(dyn Fn(ManifestError) -> RepositoryError + Sync),
     ) -> Result<Committed, RepositoryError> {
-        let (sequence, previous, damaged_previous) = match self.newest(target).await? {
-            None => (1, None, None),
-            Some((sequence, path)) => {
+        let newest = self.newest(target).await?;
+        let removed = self.removal_after(target, newest.as_ref().map_or(0, |(sequence, _)| *sequence)).await?;
+        let (sequence, previous, damaged_previous) = match (newest, removed) {
+            (_, Some(removed)) => {
+                let previous = Previous { id: Some(removed.snapshot), digest: removed.manifest_digest };
+                (removed.sequence + 1, Some(previous), None)
+            }
+            (None, None) => (1, None, None),
+            (Some((sequence, path)), None) => {
                 let (previous, damage) = self.link_to(&path).await?;
                 (sequence + 1, Some(previous), damage)
             }

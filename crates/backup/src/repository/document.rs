@@ -11,6 +11,7 @@ use crate::document::Digest;
 use crate::manifest::{DocumentObject, ManifestSummary};
 use crate::signature::SigningKey;
 use crate::signed_line::{self, FORMAT_VERSION};
+use crate::target::Target;
 
 /// How many amendments a listing reads at once.
 const READS_AT_ONCE: usize = 16;
@@ -174,7 +175,7 @@ impl Repository {
     }
 
     /// The numbers and keys of a snapshot's amendments, newest first.
-    async fn amendments_of(&self, summary: &ManifestSummary) -> Result<Vec<(u32, Path)>, RepositoryError> {
+    pub(super) async fn amendments_of(&self, summary: &ManifestSummary) -> Result<Vec<(u32, Path)>, RepositoryError> {
         let listed = self.objects.list(&layout::amendments_of(&summary.target));
         let mut found: Vec<(u32, Path)> = listed
             .try_filter_map(|meta| {
@@ -187,7 +188,17 @@ impl Repository {
         Ok(found)
     }
 
-    async fn read_amendment(&self, key: &Path) -> Result<Result<Amendment, AmendmentError>, RepositoryError> {
+    /// The keys of all amendments at a place of a chain.
+    pub(super) async fn amendments_at(&self, target: &Target, sequence: u64) -> Result<Vec<Path>, RepositoryError> {
+        let listed = self.objects.list(&layout::amendments_of(target)).map_ok(|meta| meta.location);
+        let ours = |key: &Path| layout::amendment_of(key).is_some_and(|(of, _)| of == sequence);
+        listed.try_filter(|key| std::future::ready(ours(key))).try_collect().await
+    }
+
+    pub(super) async fn read_amendment(
+        &self,
+        key: &Path,
+    ) -> Result<Result<Amendment, AmendmentError>, RepositoryError> {
         let bytes = self.objects.read(key, MAX_SMALL_BYTES).await?;
         let read = || {
             let amendment: Amendment = signed_line::read(&bytes)?;

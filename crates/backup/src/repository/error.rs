@@ -20,6 +20,8 @@ pub enum Access {
     Read,
     /// To write an object.
     Write,
+    /// To delete an object.
+    Delete,
 }
 
 impl fmt::Display for Access {
@@ -28,6 +30,7 @@ impl fmt::Display for Access {
             Self::List => "list",
             Self::Read => "read",
             Self::Write => "write",
+            Self::Delete => "delete",
         })
     }
 }
@@ -286,6 +289,9 @@ impl RepositoryError {
                     }
                     Access::Write => {
                         "s3:PutObject on its objects, and kms:GenerateDataKey on the key where it is encrypted under one"
+                    }
+                    Access::Delete => {
+                        "s3:DeleteObject on its objects; where the bucket is under object lock, nothing is deleted before its retention is over"
                     }
                 };
                 vec![

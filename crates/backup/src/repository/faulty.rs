@@ -114,6 +114,15 @@ impl ObjectStore for FaultyStore {
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         match self.plan.hit() {
             None => self.inner.delete_stream(locations),
+            // It happens, and its answer is lost.
+            Some(fault @ (Fault::After | Fault::Repeated)) => {
+                let deleted = self.inner.delete_stream(locations);
+                let lost = async move {
+                    let _ = deleted.try_collect::<Vec<_>>().await;
+                    Err(fault.error(""))
+                };
+                futures::stream::once(lost).boxed()
+            }
             Some(fault) => futures::stream::once(async move { Err(fault.error("")) }).boxed(),
         }
     }

@@ -6,6 +6,7 @@ use object_store::path::Path;
 
 use crate::document::Digest;
 use crate::fingerprint::FingerprintKeyId;
+use crate::manifest::SnapshotId;
 use crate::target::Target;
 
 /// Says that this is a repository.
@@ -15,8 +16,16 @@ const MANIFESTS: &str = "manifests";
 const KEYS: &str = "keys";
 const STAGING: &str = ".staging";
 const AMENDMENTS: &str = "amendments";
+const MARKS: &str = "marks";
+const REMOVALS: &str = "removed";
+const LOCKS: &str = "locks";
 const MANIFEST_SUFFIX: &str = ".manifest";
 const AMENDMENT_SUFFIX: &str = ".amendment";
+const MARK_SUFFIX: &str = ".mark";
+const REMOVAL_SUFFIX: &str = ".removed";
+const LOCK_SUFFIX: &str = ".lock";
+/// The folders that no data object is in.
+const RESERVED: [&str; 7] = [MANIFESTS, KEYS, STAGING, AMENDMENTS, MARKS, REMOVALS, LOCKS];
 /// Digits of a manifest's name, so that names sort as numbers do.
 const SEQUENCE_DIGITS: usize = 10;
 /// Digits of an amendment's number.
@@ -71,7 +80,11 @@ pub(super) fn next_data_key(key: &Path) -> Option<Path> {
 
 /// Where the manifests of a target are. Characters that keys should not have are percent-encoded.
 pub(super) fn chain(target: &Target) -> Path {
-    Path::from_iter([MANIFESTS, &target.project, &target.environment, &target.account, &target.region])
+    of_target(MANIFESTS, target)
+}
+
+fn of_target(folder: &str, target: &Target) -> Path {
+    Path::from_iter([folder, &target.project, &target.environment, &target.account, &target.region])
 }
 
 pub(super) fn manifest(target: &Target, sequence: u64) -> Path {
@@ -81,6 +94,62 @@ pub(super) fn manifest(target: &Target, sequence: u64) -> Path {
 /// The number that a manifest's key bears; nothing for other objects.
 pub(super) fn sequence_of(key: &Path) -> Option<u64> {
     number(key.filename()?.strip_suffix(MANIFEST_SUFFIX)?, SEQUENCE_DIGITS)
+}
+
+pub(super) fn marks() -> Path {
+    Path::from(MARKS)
+}
+
+pub(super) fn mark(target: &Target, sequence: u64) -> Path {
+    of_target(MARKS, target).join(format!("{sequence:0SEQUENCE_DIGITS$}{MARK_SUFFIX}"))
+}
+
+/// The number that a mark's key bears.
+pub(super) fn marked(key: &Path) -> Option<u64> {
+    number(key.filename()?.strip_suffix(MARK_SUFFIX)?, SEQUENCE_DIGITS)
+}
+
+/// What is written to learn the time. `number` is random.
+pub(super) fn clock(number: u32) -> Path {
+    marks().join(format!("{number:08x}.clock"))
+}
+
+pub(super) fn removals() -> Path {
+    Path::from(REMOVALS)
+}
+
+pub(super) fn removals_of(target: &Target) -> Path {
+    of_target(REMOVALS, target)
+}
+
+pub(super) fn removal(target: &Target, sequence: u64) -> Path {
+    removals_of(target).join(format!("{sequence:0SEQUENCE_DIGITS$}{REMOVAL_SUFFIX}"))
+}
+
+/// The number that a removal's key bears.
+pub(super) fn removed(key: &Path) -> Option<u64> {
+    number(key.filename()?.strip_suffix(REMOVAL_SUFFIX)?, SEQUENCE_DIGITS)
+}
+
+pub(super) fn locks() -> Path {
+    Path::from(LOCKS)
+}
+
+pub(super) fn lock(snapshot: &SnapshotId, id: &str) -> Path {
+    locks().join(format!("{snapshot}.{id}{LOCK_SUFFIX}"))
+}
+
+/// The snapshot that a lock's key bears.
+pub(super) fn locked(key: &Path) -> Option<SnapshotId> {
+    let (snapshot, _) = key.filename()?.strip_suffix(LOCK_SUFFIX)?.split_once('.')?;
+    snapshot.parse().ok().filter(|_| key.parts_count() == 2 && key.prefix_matches(&locks()))
+}
+
+/// Whether a data object can have this key: it lies in a folder, and in none that other objects are in.
+pub(super) fn is_data_key(key: &str) -> bool {
+    let Ok(path) = Path::parse(key) else { return false };
+    let folder = path.parts().next().filter(|_| path.parts_count() > 1);
+    path.as_ref() == key && folder.is_some_and(|folder| !RESERVED.contains(&folder.as_ref()))
 }
 
 /// A number from 1 of so many digits.
@@ -95,7 +164,7 @@ pub(super) fn amendments() -> Path {
 
 /// Where the amendments of a target's snapshots are.
 pub(super) fn amendments_of(target: &Target) -> Path {
-    Path::from_iter([AMENDMENTS, &target.project, &target.environment, &target.account, &target.region])
+    of_target(AMENDMENTS, target)
 }
 
 pub(super) fn amendment(target: &Target, sequence: u64, number: u32) -> Path {
@@ -194,6 +263,36 @@ mod tests {
         assert_eq!(resealed("other", 1), "other.00000001.json.zst.age");
         let key = Path::from(resealed(&format!("{day}.json"), 1));
         assert_eq!(next_data_key(&key), None, "it never moves to another second");
+    }
+
+    #[test]
+    fn marks_removals_and_locks_have_places_of_their_own() {
+        let place = "jenkins/dev/123456789012/eu-west-1/0000000007";
+        assert_eq!(mark(&target(), 7).as_ref(), format!("marks/{place}.mark"));
+        assert_eq!(marked(&mark(&target(), 7)), Some(7));
+        assert_eq!(marked(&clock(7)), None);
+        assert_eq!(removal(&target(), 7).as_ref(), format!("removed/{place}.removed"));
+        assert_eq!(removed(&removal(&target(), 7)), Some(7));
+        assert_eq!((marked(&removal(&target(), 7)), removed(&manifest(&target(), 7))), (None, None));
+        let snapshot = SnapshotId::from_bytes([7; 8]);
+        assert_eq!(lock(&snapshot, "0000000a").as_ref(), "locks/0707070707070707.0000000a.lock");
+        assert_eq!(locked(&lock(&snapshot, "damaged")), Some(snapshot));
+        for other in ["locks/07.0000000a.lock", "x/0707070707070707.a.lock", "locks/x/0707070707070707.a.lock"] {
+            assert_eq!(locked(&Path::from(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn no_object_of_another_kind_is_taken_for_a_document_s() {
+        let at = "2025-10-15T12:00:45.76Z".parse().unwrap();
+        for key in [data_key("dev", at, true).to_string(), resealed("2025-10-15/a.json", 1), "old/a.json".into()] {
+            assert!(is_data_key(&key), "{key}");
+        }
+        let manifest = manifest(&target(), 1).to_string();
+        for key in [&manifest, MARKER, LATEST, "keys/a.age", "removed/a/1.removed", "", "/", "../a", "a//b", "locks/a"]
+        {
+            assert!(!is_data_key(key), "{key}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The objects of a repository: where they are opened, and the few things that are done with them, each with its errors sorted.
 //!
-//! Nothing here deletes or overwrites, but [`Objects::replace`], which is for `latest.txt`, and the removal of a local file
-//! that was staged and never visible.
+//! Nothing here deletes or overwrites, but [`Objects::replace`], which is for `latest.txt`, [`Objects::delete`], which is for
+//! pruning, and the removal of a local file that was staged and never visible.
 
 use std::fs;
 use std::ops::Range;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
@@ -244,6 +245,29 @@ impl Objects {
             && self.read_range(key, ends.size - ends.last.len() as u64..ends.size).await? == ends.last)
     }
 
+    /// Deletes an object. That there is none is as good.
+    ///
+    /// Only what pruning takes away comes here: marks, locks, and what a removal names that was written before.
+    pub(super) async fn delete(&self, key: &Path) -> Result<(), RepositoryError> {
+        match self.store.delete(key).await.map_err(|source| self.error(Access::Delete, key, source)) {
+            Err(RepositoryError::NotFound { .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// When an object was written, by the place's clock.
+    pub(super) async fn modified_at(&self, key: &Path) -> Result<Timestamp, RepositoryError> {
+        let meta = self.store.head(key).await.map_err(|source| self.error(Access::Read, key, source))?;
+        Ok(Timestamp::from_second(meta.last_modified.timestamp()).unwrap_or(Timestamp::MIN))
+    }
+
+    /// The last key under `prefix` that comes after `offset`, which the place need not have.
+    pub(super) async fn newest_after(&self, prefix: &Path, offset: &Path) -> Result<Option<Path>, RepositoryError> {
+        let listed = self.store.list_with_offset(Some(prefix), offset);
+        let listed = listed.map_err(|source| self.error(Access::List, prefix, source));
+        listed.try_fold(None, |last: Option<Path>, meta| std::future::ready(Ok(last.max(Some(meta.location))))).await
+    }
+
     /// Writes an object whether or not it is there.
     pub(super) async fn replace(&self, key: &Path, payload: PutPayload) -> Result<(), RepositoryError> {
         let put = self.store.put(key, payload).await;
@@ -313,6 +337,8 @@ fn open_s3(bucket: &Bucket, options: &S3Options) -> object_store::Result<object_
         // A bucket whose object lock retains by default refuses an upload without one.
         .with_checksum_algorithm(Checksum::SHA256)
         .with_http_connector(ConditionalCompletion)
+        // Few objects are deleted, and not every store knows how to delete many at once.
+        .with_disable_bulk_delete(true)
         .with_retry(retry());
     builder = match &options.server_side_encryption {
         ServerSideEncryption::Aes256 => {

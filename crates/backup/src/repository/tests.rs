@@ -399,13 +399,13 @@ async fn a_fault_at_any_call_loses_nothing_and_commits_nothing_halfway(
 async fn a_lost_answer_to_the_commit_is_looked_up() {
     let (store, objects) = memory();
     let sound = open(objects).await.unwrap();
-    // A commit lists, and then writes the manifest.
-    let after = FaultyStore::new(Arc::clone(&store), 1, false, Fault::After);
+    // A commit lists manifests, lists removals, and then writes the manifest.
+    let after = FaultyStore::new(Arc::clone(&store), 2, false, Fault::After);
     let repository = Repository { objects: Objects::new(Arc::new(after), "x", Completion::Checked), ..sound };
     repository.commit(draft(1), &key()).await.unwrap();
     assert_eq!(contents(&*store).await.len(), 2);
 
-    let dead = FaultyStore::new(Arc::clone(&store), 2, true, Fault::After);
+    let dead = FaultyStore::new(Arc::clone(&store), 3, true, Fault::After);
     let repository = Repository { objects: Objects::new(Arc::new(dead), "x", Completion::Checked), ..repository };
     let error = repository.commit(draft(2), &key()).await.unwrap_err();
     assert!(matches!(error, RepositoryError::CommitUnknown { .. }), "{error}");
@@ -550,3 +550,5 @@ impl ObjectStore for AlwaysTaken {
         self.0.copy_opts(from, to, options).await
     }
 }
+
+mod removal;

@@ -218,7 +218,7 @@ impl Repository {
         }
     }
 
-    async fn measure_object(&self, key: &Path) -> Result<Measure, RepositoryError> {
+    pub(super) async fn measure_object(&self, key: &Path) -> Result<Measure, RepositoryError> {
         let mut measured = Measured::new(io::sink());
         let mut stream = self.objects.stream(key).await?;
         while let Some(chunk) = stream.try_next().await? {
