@@ -82,6 +82,23 @@ pub enum Event {
     },
     /// A check found damage.
     Found(Finding),
+    /// A plan of a restore is being applied.
+    Applying {
+        /// The plan's id.
+        plan: String,
+        /// How many parameters it writes.
+        parameters: u64,
+        /// The snapshot of what was there before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        undo_snapshot: Option<String>,
+    },
+    /// A parameter of the plan was finished.
+    Applied {
+        /// How many so far.
+        parameters: u64,
+        /// Of these, those that are not as the plan wants them.
+        wrong: u64,
+    },
     /// The backup of a target ended.
     Finished {
         /// The target.

@@ -142,6 +142,11 @@ fn show(bar: &ProgressBar, event: &Event, seen: &Seen) {
         Event::SnapshotsFound { snapshots } => bar.set_length(*snapshots),
         Event::SnapshotDone { .. } => bar.inc(1),
         Event::Missing(missing) => bar.println(printable(&format!("missing: {}: {}", missing.name, missing.reason))),
+        Event::Applying { parameters, .. } => {
+            bar.set_length(*parameters);
+            bar.set_position(0);
+        }
+        Event::Applied { parameters, .. } => bar.set_position(*parameters),
         Event::Checking { objects } => bar.set_length(*objects),
         Event::Checked { objects, .. } => bar.set_position(*objects),
         Event::Found(finding) => {

@@ -52,14 +52,14 @@ impl RestorePlan {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::restore::{Estimate, PlanId, PlanSource, PlannedOptions, StoreIdentity};
     use crate::signature::SigningKey;
     use crate::target::StoreKind;
 
     /// A plan that does nothing, from a file.
-    pub(in crate::restore) fn plan() -> RestorePlan {
+    fn plan() -> RestorePlan {
         RestorePlan {
             format_version: FORMAT_VERSION,
             id: PlanId::from_bytes([7; 8]),

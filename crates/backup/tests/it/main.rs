@@ -5,6 +5,8 @@
     reason = "a test that unwraps in vain fails, also where it does so in a function beside it"
 )]
 
+mod apply;
+mod apply_faults;
 mod canary;
 mod compare;
 mod copy;
@@ -18,6 +20,8 @@ mod reading;
 mod records;
 mod reseal;
 mod restoring;
+mod restoring;
+mod restoring_others;
 mod round_trip;
 mod s3;
 mod seal;
