@@ -63,7 +63,7 @@ pub enum RecipientChange {
 
 impl RecipientChange {
     /// The recipients after the change of a document that is sealed to `recipients`.
-    fn apply(&self, recipients: &[Recipient]) -> Vec<Recipient> {
+    pub fn applied_to(&self, recipients: &[Recipient]) -> Vec<Recipient> {
         let mut changed = recipients.to_vec();
         match self {
             Self::Add(_) if recipients.is_empty() => {}
@@ -107,7 +107,7 @@ mod tests {
             (RecipientChange::Become(recipients(&[4, 4])), &[], &[4]),
         ];
         for (change, before, after) in changes {
-            assert_eq!(change.apply(&recipients(before)), recipients(after), "{change:?}");
+            assert_eq!(change.applied_to(&recipients(before)), recipients(after), "{change:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ mod copy;
 mod demo;
 mod doctor;
 mod init;
+mod key;
 mod man;
 mod parameter;
 mod reference;
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     Snapshots(snapshots::Args),
     /// Show a snapshot: its parameters, and no value
     Show(show::Args),
+    /// Say who can open snapshots, and seal them again when that changes
+    #[command(subcommand)]
+    Key(Box<key::Verb>),
     /// Copy a repository to a second one, in another account, Region or cloud, and read back what was written
     Copy(Box<copy::Args>),
     /// Check signatures, chains and digests, and with --read what is inside
@@ -64,6 +68,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Backup(args) => backup::run(&args, global),
         Command::Snapshots(args) => done(snapshots::run(&args, global)),
         Command::Show(args) => done(show::run(&args, global)),
+        Command::Key(verb) => key::run(*verb, global),
         Command::Copy(args) => copy::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
         Command::Status(args) => status::run(&args, global),

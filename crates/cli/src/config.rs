@@ -18,8 +18,8 @@ pub(crate) use file::ConfigFile;
 pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags};
 pub(crate) use period::Period;
 pub(crate) use settings::{
-    QuotaSettings, ReadingSettings, RecipientSettings, RepositoryPlace, RepositorySettings, Settings,
-    SigningKeySettings, StoreSettings, TargetSettings,
+    KeySettings, QuotaSettings, ReadingSettings, RecipientSettings, RecipientSource, RepositoryPlace,
+    RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings,
 };
 pub(crate) use value::{Name, StoreChoice, TrustedSigner};
 

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::config::ConfigError;
 
+/// The name of the list of recipients, beside the identity.
+pub(crate) const RECIPIENTS: &str = "recipients.txt";
+
 /// The folders and files of the embedded default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Directories {
@@ -79,6 +82,11 @@ impl Directories {
     /// The age identity that opens snapshots.
     pub(crate) fn identity(&self) -> Result<PathBuf, ConfigError> {
         Ok(self.keys()?.join("identity.age.txt"))
+    }
+
+    /// The list of those who can open snapshots, where others than the age identity alone can.
+    pub(crate) fn recipients(&self) -> Result<PathBuf, ConfigError> {
+        Ok(self.keys()?.join(RECIPIENTS))
     }
 
     /// `path` as it is meant: `~/` is the home folder, and what is relative is relative to `base`.

@@ -6,6 +6,7 @@
 mod cli;
 mod command;
 mod config;
+mod confirm;
 mod directories;
 mod error;
 mod exit_code;

@@ -9,5 +9,5 @@ mod trust;
 
 pub(crate) use located::Located;
 pub(crate) use store::{EMBEDDED_ACCOUNT, EMBEDDED_REGION, OpenedStore, connect, open_aws, open_embedded};
-pub(crate) use target::{BackupOptions, BackupRun, Place, repository_session};
+pub(crate) use target::{BackupOptions, BackupRun, Place, TOOL, repository_session};
 pub(crate) use trust::{pins, trust};

@@ -67,7 +67,7 @@ pub async fn plan(
             plan.refused.push(RefusedReseal { snapshot, reason });
             continue;
         };
-        let after = change.apply(&before);
+        let after = change.applied_to(&before);
         match same(&before, &after) {
             true => plan.unchanged += 1,
             false if after.is_empty() => {

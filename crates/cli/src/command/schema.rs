@@ -5,7 +5,7 @@ use parados_backup::copy::CopyReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{backup, demo, doctor, init, parameter, show, snapshots, status, verify};
+use super::{backup, demo, doctor, init, key, parameter, show, snapshots, status, verify};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -38,6 +38,10 @@ enum Subject {
     Show,
     /// `copy`
     Copy,
+    /// `key add`, `key remove` and `key rotate`
+    KeyChange,
+    /// `key check`
+    KeyCheck,
     /// `verify`
     Verify,
     /// `status`
@@ -78,6 +82,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Event => printed::<EventLine<'_>>(),
         Subject::Snapshots => printed::<snapshots::SnapshotsView>(),
         Subject::Show => printed::<show::ShowView>(),
+        Subject::KeyChange => printed::<key::KeyChangeView>(),
+        Subject::KeyCheck => printed::<key::KeyCheckView>(),
         Subject::Copy => printed::<CopyReport>(),
         Subject::Verify => printed::<verify::VerifyView>(),
         Subject::Status => printed::<status::StatusView>(),

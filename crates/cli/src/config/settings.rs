@@ -1,6 +1,7 @@
 //! What is to be done for one environment: what the file says, with what the command line says in its place, and the defaults for
 //! what neither says.
 
+mod keys;
 mod reading;
 mod selection;
 mod sources;
@@ -12,6 +13,7 @@ use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::Recipient;
 use parados_parameter::{KeyId, Selector};
 
+pub(crate) use self::keys::{KeySettings, RecipientSource};
 pub(crate) use self::reading::ReadingSettings;
 use self::sources::Sources;
 use self::targets::resolve_store;
@@ -107,7 +109,7 @@ pub(crate) enum RepositoryPlace {
 pub(crate) enum RecipientSettings {
     /// These; nobody is needed where there are none.
     Keys(Vec<Recipient>),
-    /// Whoever has the identity in this file, which `parados init` makes.
+    /// Those in the list beside this identity file, and without a list whoever has the identity, which `parados init` makes.
     IdentityFile(PathBuf),
 }
 

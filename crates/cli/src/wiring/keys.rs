@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use age::secrecy::ExposeSecret as _;
 use jiff::Timestamp;
-use parados_backup::seal::{Identities, Recipient, Sealer};
+use parados_backup::seal::{Identities, Recipient, RecipientError, Sealer};
 use parados_backup::signature::{SignatureError, SigningKey};
 use parados_parameter::KeyManagement;
 use zeroize::Zeroizing;
 
 use super::connect;
 use crate::config::{RecipientSettings, SigningKeySettings, StoreSettings, TargetSettings};
+use crate::directories::RECIPIENTS;
 use crate::error::{Failure, Result};
 use crate::output;
 
@@ -84,12 +85,59 @@ pub(crate) fn signing_key(settings: &SigningKeySettings, store: &StoreSettings) 
 pub(crate) fn recipients(settings: &RecipientSettings) -> Result<Vec<Recipient>> {
     match settings {
         RecipientSettings::Keys(keys) => Ok(keys.clone()),
+        RecipientSettings::IdentityFile(path) if path.with_file_name(RECIPIENTS).exists() => {
+            read_recipients(&path.with_file_name(RECIPIENTS))
+        }
         RecipientSettings::IdentityFile(path) if !path.exists() => {
             Err(Failure::configuration(format!("there is nobody to seal snapshots to: {} is missing", path.display()))
                 .hint("make it with `parados init`, or name who can open snapshots with --recipient"))
         }
         RecipientSettings::IdentityFile(path) => Ok(Identities::load(&[path], None)?.recipients().cloned().collect()),
     }
+}
+
+/// Reads a list of recipients, one a line, as `age -R` reads it.
+fn read_recipients(path: &Path) -> Result<Vec<Recipient>> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        Failure::configuration(format!("the recipients in {}: {error}", path.display()))
+            .hint("write public keys into it, one a line, or remove it to seal to the identity beside it")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(&error))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let recipients: Vec<Recipient> =
+        lines.map(str::parse).collect::<Result<_, _>>().map_err(|error: RecipientError| unusable(&error))?;
+    match recipients.is_empty() {
+        true => Err(unusable(&"there are none")),
+        false => Ok(recipients),
+    }
+}
+
+/// Writes the list of recipients, where it changes. It is there whole, as it was or as it should be.
+pub(crate) fn write_recipients(path: &Path, before: &[Recipient], after: &[Recipient]) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    let mut text = "# Who can open new snapshots. `parados key` writes this.\n".to_owned();
+    after.iter().for_each(|one| text.extend([one.as_str(), "\n"]));
+    let staged = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staged)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&staged, path)
+    };
+    write().map_err(|error| Failure::failed(format!("writing the recipients {}: {error}", path.display())))
+}
+
+/// KMS, where one of these recipients is a key of it.
+pub(crate) async fn key_management(
+    recipients: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<Option<Arc<dyn KeyManagement>>> {
+    let is_kms_key = |text: &str| text.parse::<Recipient>().is_ok_and(|recipient| recipient.kms_key().is_some());
+    Ok(match recipients.into_iter().any(|recipient| is_kms_key(recipient.as_ref())) {
+        true => Some(Arc::new(connect(&TargetSettings::default()).await?.key_management())),
+        false => None,
+    })
 }
 
 /// Seals to the recipients; nothing where there are none.
@@ -113,13 +161,7 @@ pub(crate) async fn reading_identities(
     files: &[PathBuf],
     recipients: impl IntoIterator<Item = impl AsRef<str>>,
 ) -> Result<Identities> {
-    let is_kms_key = |text: &str| text.parse::<Recipient>().is_ok_and(|recipient| recipient.kms_key().is_some());
-    let key_management: Option<Arc<dyn KeyManagement>> =
-        match recipients.into_iter().any(|recipient| is_kms_key(recipient.as_ref())) {
-            true => Some(Arc::new(connect(&TargetSettings::default()).await?.key_management())),
-            false => None,
-        };
-    identities(files, key_management)
+    identities(files, self::key_management(recipients).await?)
 }
 
 #[cfg(test)]

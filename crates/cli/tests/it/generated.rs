@@ -37,6 +37,8 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/snapshots.schema.json", "schema snapshots")]
 #[case("schemas/show.schema.json", "schema show")]
 #[case("schemas/copy.schema.json", "schema copy")]
+#[case("schemas/key-change.schema.json", "schema key-change")]
+#[case("schemas/key-check.schema.json", "schema key-check")]
 #[case("schemas/verify.schema.json", "schema verify")]
 #[case("schemas/status.schema.json", "schema status")]
 #[case("schemas/doctor.schema.json", "schema doctor")]

@@ -1,13 +1,12 @@
 //! `parados parameter delete`.
 
-use std::io::{self, IsTerminal as _, Write as _};
-
 use parados_parameter::{ParameterName, StoreErrorKind};
 
 use super::view::DeleteView;
 use super::with_store;
 use crate::cli::GlobalArgs;
 use crate::config::StoreFlags;
+use crate::confirm::confirm;
 use crate::error::{Failure, Result};
 
 /// The arguments.
@@ -26,7 +25,7 @@ pub(crate) struct Args {
 /// Deletes them. Names that are not there make the command fail although the others are deleted.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     if !args.yes {
-        confirm(&args.names)?;
+        confirm(&format!("Delete {} with all versions?", join(&args.names)), "nothing was deleted")?;
     }
     let view = with_store(&args.store, global, async |opened| {
         let mut view = DeleteView::default();
@@ -49,21 +48,6 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         names => {
             Err(Failure::failed(format!("not there: {}", join(names))).hint("`parados parameter list` shows what is"))
         }
-    }
-}
-
-fn confirm(names: &[ParameterName]) -> Result<()> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask on whether to delete").hint("add --yes"));
-    }
-    let failed = |error: io::Error| Failure::failed(format!("asking: {error}"));
-    let mut stderr = io::stderr();
-    write!(stderr, "Delete {} with all versions? [y/N] ", join(names)).and_then(|()| stderr.flush()).map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(failed)?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::failed("nothing was deleted")),
     }
 }
 
