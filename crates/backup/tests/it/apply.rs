@@ -12,8 +12,8 @@ use parados_parameter::decorator::metered::Metered;
 use parados_parameter::{Label, Operation, ParameterStore as _, SharedStore, StoreErrorKind};
 use rstest::rstest;
 
-use crate::restoring::{Bench, everything_in, put};
-use crate::restoring_others::Shared;
+use crate::applying::{Bench, everything_in, put};
+use crate::shared_store::Shared;
 use crate::shop::name;
 
 const AS_PLANNED: [&str; 8] = [
@@ -179,7 +179,7 @@ async fn a_value_that_is_not_the_planned_one_is_not_put() {
     let Step::Put { fingerprint, .. } = &mut plan.changes[6].steps[0] else { unreachable!() };
     *fingerprint = parados_backup::fingerprint::Fingerprint::from_bytes([3; 16]);
     let Step::Put { source_version, .. } = &mut plan.changes[2].steps[2] else { unreachable!() };
-    *source_version = crate::restoring::version(7);
+    *source_version = crate::applying::version(7);
     let folder = tempfile::tempdir().unwrap();
     let report = bench.apply(bench.shop.store.clone(), &plan, folder.path()).await;
     for (text, reason) in [("updated", "is not the one that was planned"), ("replaced", "has no version 7")] {

@@ -11,8 +11,8 @@ use rstest::rstest;
 use tokio::sync::Notify;
 
 use crate::apply::as_planned;
-use crate::restoring::{Bench, everything_in};
-use crate::restoring_others::{Others, Shared};
+use crate::applying::{Bench, everything_in};
+use crate::shared_store::{Others, Shared};
 
 /// Applies the plan again, to its end.
 async fn go_on(bench: &Bench, plan: &RestorePlan, folder: &Path, nth: u64) {

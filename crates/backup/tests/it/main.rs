@@ -7,6 +7,7 @@
 
 mod apply;
 mod apply_faults;
+mod applying;
 mod canary;
 mod compare;
 mod copy;
@@ -20,11 +21,10 @@ mod reading;
 mod records;
 mod reseal;
 mod restoring;
-mod restoring;
-mod restoring_others;
 mod round_trip;
 mod s3;
 mod seal;
+mod shared_store;
 mod shop;
 mod snapshots;
 mod stock_tools;
