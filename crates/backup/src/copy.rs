@@ -1,12 +1,13 @@
 //! Copies a repository to a second one: another account, Region or cloud.
 //!
-//! Owns which objects a copy needs, and in what order: key objects, document, amendments, manifest. So the copy is a repository at
+//! Owns which objects a copy needs, and in what order: key objects, document, amendments, manifest, and the removals of what it never had. So the copy is a repository at
 //! every moment, in which no manifest stands without its document, and what was interrupted is finished by the next run. How one
 //! object is brought is [`repository`](crate::repository)'s.
 //!
 //! A copy has the id of what it was made of: signatures, fingerprints and chain stay valid in it, and it is restored from as it stands.
 //! Nothing is ever replaced or removed there. Locks and marks are not copied: what is kept how long is decided in each place.
 
+mod removed;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 
+use self::removed::Removed;
 pub use self::report::{CopyOutcome, CopyReport, SnapshotCopy};
 use crate::event::{Event, Observer};
 use crate::fingerprint::FingerprintKeyId;
@@ -53,8 +55,10 @@ pub async fn copy(
         request,
         amendments: source.amendments(&request.filter).await?,
         there: Side::of(copy, &request.filter).await?,
+        removed: Removed::of(source, copy, &request.filter).await?,
     };
-    let found = source.snapshots(&request.filter).await?;
+    let mut found = source.snapshots(&request.filter).await?;
+    found.entries.retain(|entry| !copying.removed.is_leaving(entry));
     copying.run(found, observer).await
 }
 
@@ -80,6 +84,7 @@ struct Copying<'a> {
     request: &'a CopyRequest,
     amendments: Amendments,
     there: Side,
+    removed: Removed,
 }
 
 impl Copying<'_> {
@@ -98,6 +103,7 @@ impl Copying<'_> {
             .map(|entry| async move {
                 let document = self.amendments.document(&entry.summary);
                 let brought = match keys.get(&entry.summary.fingerprint_key) {
+                    _ if self.removed.is_gone_there(entry) => Ok(0),
                     Some(Err(reason)) => Err(reason.clone()),
                     _ => self.document(entry, &document).await.map_err(|error| Failure::of(&error)),
                 };
@@ -107,6 +113,10 @@ impl Copying<'_> {
         let mut documents = std::pin::pin!(documents);
         let mut newest = None;
         while let Some((entry, document, brought)) = documents.next().await {
+            if self.removed.is_gone_there(entry) {
+                report.add(SnapshotCopy::gone_there(entry));
+                continue;
+            }
             let committed = match brought {
                 Ok(bytes) => self.manifest(entry).await.map(|more| bytes + more).map_err(|error| Failure::of(&error)),
                 Err(failure) => Err(failure),
@@ -119,6 +129,9 @@ impl Copying<'_> {
             observer.event(&Event::SnapshotDone { snapshot: entry.summary.id.to_string(), bytes: one.bytes });
             report.add(one);
         }
+        let (removals, failed) = self.removals().await;
+        report.removals = removals;
+        failed.into_iter().for_each(|one| report.add(one));
         if let Some(key) = newest.filter(|_| !self.request.dry_run)
             && let Err(error) = self.copy.write_latest(&key).await
         {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CopyRequest, Failure};
-use crate::manifest::ManifestError;
+use crate::manifest::{ManifestError, SnapshotId};
 use crate::repository::{Repository, SnapshotEntry};
 use crate::target::Target;
 use crate::verdict::Verdict;
@@ -24,6 +24,8 @@ pub struct CopyReport {
     pub snapshots: Vec<SnapshotCopy>,
     /// Snapshots that were brought, or on a dry run would be.
     pub copied: u64,
+    /// Records that were brought of snapshots that were removed before they could be copied, or on a dry run would be.
+    pub removals: u64,
     /// Bytes that were brought, or on a dry run would be.
     pub bytes: u64,
     /// Whether what was there before was read back and compared too.
@@ -65,6 +67,8 @@ pub enum CopyOutcome {
     Completed,
     /// It was there.
     Present,
+    /// It was removed there, and is not brought back.
+    RemovedThere,
     /// It is not there.
     Failed,
 }
@@ -75,6 +79,7 @@ impl fmt::Display for CopyOutcome {
             Self::Copied => "copied",
             Self::Completed => "completed",
             Self::Present => "present",
+            Self::RemovedThere => "removed-there",
             Self::Failed => "failed",
         })
     }
@@ -88,6 +93,7 @@ impl CopyReport {
             to: copy.location().to_owned(),
             snapshots: Vec::new(),
             copied: 0,
+            removals: 0,
             bytes: 0,
             check: request.check,
             dry_run: request.dry_run,
@@ -109,7 +115,7 @@ impl CopyReport {
     pub(super) fn conclude(mut self) -> Self {
         let failed = self.snapshots.iter().filter(|one| one.outcome == CopyOutcome::Failed).count();
         self.verdict = match (self.snapshots.len(), failed) {
-            (0, _) => Verdict::NothingMatched,
+            (0, _) if self.removals == 0 => Verdict::NothingMatched,
             (_, 0) => Verdict::Complete,
             (all, failed) if all == failed => Verdict::Failed,
             _ => Verdict::Partial,
@@ -135,6 +141,24 @@ impl SnapshotCopy {
             bytes,
             reason,
             hints,
+        }
+    }
+
+    /// One that was removed there.
+    pub(super) fn gone_there(entry: &SnapshotEntry) -> Self {
+        Self { outcome: CopyOutcome::RemovedThere, ..Self::of(entry, true, Ok(0)) }
+    }
+
+    /// One of which the removal could not be brought.
+    pub(super) fn removal(key: &str, snapshot: SnapshotId, target: &Target, failure: Failure) -> Self {
+        Self {
+            manifest: key.to_owned(),
+            snapshot: Some(snapshot.to_string()),
+            target: Some(target.clone()),
+            outcome: CopyOutcome::Failed,
+            bytes: 0,
+            reason: Some(failure.reason),
+            hints: failure.hints,
         }
     }
 

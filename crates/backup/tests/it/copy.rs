@@ -1,6 +1,6 @@
 //! A copy is the same repository in another place, at every moment, whatever call fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use parados_backup::backup::backup;
 use parados_backup::copy::{CopyOutcome, CopyReport, CopyRequest, copy};
 use parados_backup::event::NoObserver;
-use parados_backup::repository::{Completion, Objects, Repository, RepositoryError, SnapshotFilter};
+use parados_backup::repository::{Completion, Objects, RemovalDraft, Repository, RepositoryError, SnapshotFilter};
 use parados_backup::seal::{Identities, Recipient};
 use parados_backup::snapshot;
 use parados_backup::verdict::Verdict;
@@ -18,7 +18,7 @@ use parados_parameter::memory::MemoryStoreOptions;
 
 use crate::interrupted::{Effect, Interrupted, Plan};
 use crate::seal::identity;
-use crate::shop::{Contents, Shop, contents, request};
+use crate::shop::{Contents, Shop, contents, request, signing_key};
 
 /// A shop with three snapshots in two environments.
 pub(crate) struct Backed {
@@ -263,4 +263,37 @@ async fn a_copy_is_mended_where_an_object_is_gone_and_checked_on_request() {
     let check = CopyRequest { check: true, ..CopyRequest::default() };
     let report = copy_with(&backed.store, &there, &check).await.unwrap();
     assert_eq!(outcomes(&report), [CopyOutcome::Present, CopyOutcome::Failed, CopyOutcome::Present]);
+}
+
+/// What is removed on one side is neither brought back on the other nor taken from it, and the copy's chain has no gap.
+#[tokio::test]
+async fn what_was_removed_on_purpose_stays_removed_and_its_record_is_brought() {
+    let backed = Backed::up().await;
+    let there: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let remove = async |store: &Arc<dyn ObjectStore>, at: usize, ended: bool| {
+        let repository = open(store).await;
+        let entries = repository.snapshots(&SnapshotFilter::default()).await.unwrap().entries;
+        let manifest = repository.read_manifest(&entries[at].manifest_key).await.unwrap();
+        let at = "2025-10-20T00:00:00Z".parse().unwrap();
+        let draft = RemovalDraft { reason: "test".into(), marked_at: at, removed_at: at, tool: "parados test".into() };
+        let removal = repository.begin_removal(&manifest, draft, &signing_key()).await.unwrap();
+        if ended {
+            repository.finish_removal(&removal, &BTreeSet::new()).await.unwrap();
+        }
+    };
+    remove(&backed.store, 0, true).await;
+    let report = copied(&backed.store, &there).await;
+    assert_eq!((report.verdict, report.copied, report.removals), (Verdict::Complete, 2, 1), "{report:?}");
+    assert_eq!(lasting(&*there).await, lasting(&*backed.store).await, "the record stands where the manifest was");
+
+    remove(&there, 0, true).await;
+    remove(&backed.store, 1, false).await;
+    backed.back_up(&backed.store, "prod", 4).await;
+    let before = contents(&*there).await;
+    let report = copied(&backed.store, &there).await;
+    assert_eq!(outcomes(&report), [CopyOutcome::RemovedThere, CopyOutcome::Copied]);
+    assert_eq!((report.verdict, report.removals), (Verdict::Complete, 0));
+    let after = contents(&*there).await;
+    assert!(before.keys().all(|key| after.contains_key(key)), "what is leaving here stays there");
+    assert_eq!(readable(&there, &backed.identities()).await.len(), 2);
 }

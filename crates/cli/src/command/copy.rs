@@ -78,6 +78,8 @@ fn summary(output: Output, report: &CopyReport) -> String {
         ("Copied", count(CopyOutcome::Copied)),
         ("Completed", count(CopyOutcome::Completed)),
         ("There before", count(CopyOutcome::Present)),
+        ("Removed there", count(CopyOutcome::RemovedThere)),
+        ("Removed here before", report.removals.to_string()),
         ("Failed", count(CopyOutcome::Failed)),
         ("Bytes", report.bytes.to_string()),
     ]));
