@@ -56,6 +56,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         let found = repository.snapshots(&snapshots::filter(&args.environment)).await?;
         let entry = args.snapshot.resolve(&found.entries)?;
         let manifest = repository.read_manifest(&entry.manifest_key).await?.manifest;
+        // Where it is, and who can open it, since it was last sealed.
+        let document = repository.document(&entry.summary).await?;
         let parameters = manifest.parameters.iter().map(|parameter| EntryView {
             name: parameter.name.to_string(),
             parameter_type: parameter.parameter_type.to_string(),
@@ -64,7 +66,12 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             fingerprint: parameter.fingerprint.to_string(),
         });
         Ok(ShowView {
-            snapshot: SnapshotView::of(entry),
+            snapshot: SnapshotView {
+                key: document.object.key,
+                bytes: document.object.size,
+                recipients: document.recipients,
+                ..SnapshotView::of(entry)
+            },
             parameters: parameters.collect(),
             missing: manifest.summary.missing,
         })

@@ -56,6 +56,8 @@ fn a_key_is_added_for_old_and_new_snapshots_and_the_first_can_go() {
     home.run("backup --environment dev").success();
     assert_eq!(opened(&json(&home, &with_second, 0)), 3, "old ones and the new one");
     home.run("verify --all --read").success();
+    let shown = json(&home, "show latest", 0);
+    assert!(shown["snapshot"]["recipients"].as_array().unwrap().contains(&public.as_str().into()), "{shown}");
     assert_eq!(json(&home, &format!("key add {public} --yes"), 0)["plan"]["unchanged"], 3);
 
     let first = json(&home, "key check", 0)["identities"][0].as_str().unwrap().to_owned();
@@ -66,6 +68,8 @@ fn a_key_is_added_for_old_and_new_snapshots_and_the_first_can_go() {
     assert!(checked["snapshots"].as_array().unwrap().iter().all(|one| one["as_configured"] == true), "{checked}");
     let run = home.run(&format!("key remove {public} --yes")).code(2);
     assert!(stderr(&run).contains("nobody would be left"), "{}", stderr(&run));
+    let shown = json(&home, "show latest", 0);
+    assert_eq!(shown["snapshot"]["recipients"], serde_json::json!([public]), "as it was last sealed");
     let rotated = json(&home, &format!("key rotate {public} {first} --yes --identity {}", file.display()), 0);
     assert_eq!(rotated["report"]["verdict"], "complete");
     assert_eq!(opened(&json(&home, "key check", 0)), 3);
