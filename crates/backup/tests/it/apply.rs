@@ -7,8 +7,10 @@ use parados_backup::document::Digest;
 use parados_backup::manifest::Purpose;
 use parados_backup::repository::SnapshotFilter;
 use parados_backup::restore::{Action, Journal, Outcome, PlanSource, RestorePlan, RestoreVerdict, Step, apply};
+use parados_parameter::decorator::adaptive::{Adaptive, AdaptiveOptions};
 use parados_parameter::decorator::faulty::{Fault, FaultEffect, Faulty};
 use parados_parameter::decorator::metered::Metered;
+use parados_parameter::decorator::quota::{Quota, Quotas};
 use parados_parameter::{Label, Operation, ParameterStore as _, SharedStore, StoreErrorKind};
 use rstest::rstest;
 
@@ -282,4 +284,36 @@ async fn a_change_in_the_moment_between_look_and_put_is_noticed() {
     let outcome = report.outcome(&name("/shop/dev/updated")).unwrap();
     assert_eq!(outcome.outcome, Outcome::Changed);
     assert!(outcome.reason.as_ref().unwrap().contains("theirs is before it"), "{outcome:?}");
+}
+
+#[rstest]
+#[case::creates(Action::Create)]
+#[case::updates(Action::Update)]
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_parameters_take_little_more_than_the_quota_makes_them_take(#[case] action: Action) {
+    const COUNT: u32 = 10_000;
+    let bench = Bench::everything().await;
+    let is_create = action == Action::Create;
+    let put_step = bench.put_step("/shop/dev/updated", 1, if is_create { 1 } else { 2 }, !is_create);
+    let mut changes = Vec::new();
+    for number in 0..COUNT {
+        let text = format!("/shop/dev/p{number:05}");
+        if !is_create {
+            bench.shop.put(put(&text, "x")).await;
+        }
+        let mut change = bench.change(&text, action, vec![put_step.clone()]).await;
+        change.source = Some(name("/shop/dev/updated"));
+        changes.push(change);
+    }
+    let plan = bench.plan_of(changes);
+    let quotas = Quotas::aws_default();
+    let throttled: SharedStore = Arc::new(Quota::new(bench.shop.store.clone(), quotas.clone()));
+    let paced = Adaptive::new(throttled, AdaptiveOptions { share: 1.0, quotas, ..AdaptiveOptions::default() });
+    let context = bench.context(Arc::new(paced), Journal::in_memory(), false).await;
+    let report = apply(&context, &plan, &parados_backup::event::NoObserver).await;
+    assert_eq!((report.verdict, report.throttles), (RestoreVerdict::Complete, 0));
+    let least = f64::from(COUNT - 20) / 3.0;
+    assert!(report.seconds <= least * 1.05, "{} s, and the least is {least} s", report.seconds);
+    let reads = report.calls_by_operation.get("GetParameters").copied().unwrap_or_default();
+    assert!(if is_create { reads == 0 } else { reads <= 1100 }, "ten are looked at with one call: {reads}");
 }

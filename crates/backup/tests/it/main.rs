@@ -7,6 +7,7 @@
 
 mod apply;
 mod apply_faults;
+mod apply_random;
 mod applying;
 mod canary;
 mod compare;

@@ -149,7 +149,7 @@ pub(crate) async fn execute(shop: &Shop, plan: &RestorePlan, records: &[Paramete
 
 /// Something that happens to a store before it is backed up, or restored into. What the store refuses does not happen.
 #[derive(Clone, Debug)]
-enum Happening {
+pub(crate) enum Happening {
     Put(PutRequest),
     Delete(ParameterName),
     Label(ParameterName, i64, Vec<String>),
@@ -208,7 +208,7 @@ fn any_happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-async fn happen(shop: &Shop, happenings: &[Happening]) {
+pub(crate) async fn happen(shop: &Shop, happenings: &[Happening]) {
     let store = &shop.store;
     for happening in happenings {
         shop.clock.advance(Duration::from_millis(1500));
@@ -230,24 +230,24 @@ async fn happen(shop: &Shop, happenings: &[Happening]) {
     }
 }
 
-fn shop_with(annotated: bool) -> Shop {
+pub(crate) fn shop_with(annotated: bool) -> Shop {
     Shop::new(MemoryStoreOptions { annotated, ..MemoryStoreOptions::default() })
 }
 
 #[derive(Clone, Debug)]
-struct Case {
-    before: Vec<Happening>,
-    there: Vec<Happening>,
-    annotated: bool,
-    backed_up_with_history: bool,
-    with_history: bool,
-    with_labels: bool,
-    delete_extra: bool,
-    map: bool,
-    kind: StoreKind,
+pub(crate) struct Case {
+    pub(crate) before: Vec<Happening>,
+    pub(crate) there: Vec<Happening>,
+    pub(crate) annotated: bool,
+    pub(crate) backed_up_with_history: bool,
+    pub(crate) with_history: bool,
+    pub(crate) with_labels: bool,
+    pub(crate) delete_extra: bool,
+    pub(crate) map: bool,
+    pub(crate) kind: StoreKind,
 }
 
-fn any_case() -> impl Strategy<Value = Case> {
+pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     (
         (vec(any_happening(), 0..14), vec(any_happening(), 0..14)),
         (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
@@ -336,7 +336,7 @@ fn impossible_and_absent(plan: &RestorePlan) -> usize {
     plan.changes.iter().filter(|change| change.action == Action::Impossible && change.live.is_none()).count()
 }
 
-async fn take_or_nothing(shop: &Shop) -> Vec<ParameterRecord> {
+pub(crate) async fn take_or_nothing(shop: &Shop) -> Vec<ParameterRecord> {
     match shop.store.describe(&Default::default()).await.unwrap().items.is_empty() {
         true => Vec::new(),
         false => take(shop, true).await.records,
