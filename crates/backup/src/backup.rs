@@ -243,6 +243,7 @@ impl Run<'_> {
         }
         report.snapshot = Some(committed.summary.id.to_string());
         report.sequence = Some(committed.summary.sequence);
+        report.manifest_digest = Some(committed.digest);
         self.observer.event(&Event::Committed {
             snapshot: committed.summary.id.to_string(),
             key: key.clone(),

@@ -8,6 +8,7 @@ use parados_parameter::ParameterName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::document::Digest;
 use crate::target::Target;
 use crate::verdict::Verdict;
 
@@ -22,6 +23,10 @@ pub struct BackupReport {
     pub snapshot: Option<String>,
     /// Its place in the target's chain, from 1; absent when none was committed.
     pub sequence: Option<u64>,
+    /// The digest of its manifest; absent when none was committed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub manifest_digest: Option<Digest>,
     /// The data object's key in the repository: where it is, or on a dry run where it would be.
     pub key: Option<String>,
     /// The repository's URL.
@@ -67,6 +72,7 @@ impl BackupReport {
             target,
             snapshot: None,
             sequence: None,
+            manifest_digest: None,
             key: None,
             repository,
             parameter_count: 0,

@@ -15,8 +15,9 @@ use parados_backup::target::Target;
 use parados_parameter::{Clock as _, KeyManagement, SystemClock};
 use tokio::sync::Mutex;
 
-use super::{OpenedStore, connect, keys, open_aws, open_embedded, repository};
+use super::{OpenedStore, connect, keys, open_aws, open_embedded, pins, remember, repository};
 use crate::config::{RepositoryPlace, Settings, StoreSettings, TargetSettings};
+use crate::directories::Directories;
 use crate::error::Result;
 
 /// What this release writes into manifests as their writer.
@@ -109,7 +110,10 @@ impl<'a> BackupRun<'a> {
             full: self.options.full,
             dry_run: self.options.dry_run,
         };
-        Ok(backup(&context, &request, observer).await)
+        let mut report = backup(&context, &request, observer).await;
+        let pins = pins(&Directories::of_user());
+        remember(pins.as_ref(), &context.repository, &mut report, SystemClock.now());
+        Ok(report)
     }
 
     /// The key that signs. A dry run, which signs nothing, makes none.

@@ -1,6 +1,9 @@
 //! Whose signatures count, and what this machine has seen.
 
-use parados_backup::pin::Pins;
+use jiff::Timestamp;
+use parados_backup::pin::{Advance, Pin, Pins};
+use parados_backup::report::BackupReport;
+use parados_backup::repository::Repository;
 use parados_backup::signature::SigningKey;
 use parados_backup::trust::TrustedSigners;
 
@@ -39,4 +42,23 @@ pub(crate) fn trust(settings: &ReadingSettings) -> Result<Trust> {
 /// The newest manifests that this machine has seen; none where it has no folder to remember them in.
 pub(crate) fn pins(directories: &Directories) -> Option<Pins> {
     directories.pins().ok().map(Pins::in_folder)
+}
+
+/// Remembers a snapshot that was committed here. What is strange about it, or that it could not be remembered, becomes a hint.
+pub(crate) fn remember(pins: Option<&Pins>, repository: &Repository, report: &mut BackupReport, now: Timestamp) {
+    let (Some(pins), Some(sequence), Some(digest)) = (pins, report.sequence, report.manifest_digest) else { return };
+    let Some(id) = report.snapshot.as_deref().and_then(|id| id.parse().ok()) else { return };
+    let pin = Pin { sequence, digest, id, seen_at: now };
+    let remembered = pins
+        .note_repository(repository.location(), repository.id())
+        .and_then(|()| pins.advance(repository.id(), &report.target, &pin));
+    match remembered {
+        Ok(Advance::Advanced | Advance::Same) => {}
+        Ok(Advance::Stays(seen)) => report.hints.push(format!(
+            "this machine saw number {} of this chain on {}, and the new snapshot is number {sequence}: the repository was put back to \
+             an older state; look with `parados verify`",
+            seen.sequence, seen.seen_at
+        )),
+        Err(error) => report.hints.push(format!("the snapshot is committed, and this machine could not remember it: {error}")),
+    }
 }

@@ -138,3 +138,25 @@ fn trusted_signers_are_named_by_key_or_by_file() {
     let run = home.run("verify --trusted-signer nowhere").code(2);
     assert!(stderr(&run).contains("nowhere"), "{}", stderr(&run));
 }
+
+#[test]
+fn a_backup_remembers_what_it_wrote_and_says_when_the_repository_was_put_back() {
+    let home = backed_up();
+    let saved = home.path().join("saved");
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        let status = std::process::Command::new("cp").args(["-a".as_ref(), from, to]).status().unwrap();
+        assert!(status.success());
+    };
+    copy(&repository(&home), &saved);
+    home.run("backup --environment dev").success();
+    home.run("backup --environment dev").success();
+    std::fs::remove_dir_all(repository(&home)).unwrap();
+    copy(&saved, &repository(&home));
+    // No check has run before: the backups themselves were remembered.
+    let rolled_back = report(&home, "", 13);
+    let message = rolled_back["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("this machine saw number 4") && message.contains("newest is number 2"), "{message}");
+    let run = home.run("backup --environment dev").success();
+    assert!(stderr(&run).contains("put back to an older state"), "{}", stderr(&run));
+    report(&home, "", 13);
+}
