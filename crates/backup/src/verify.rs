@@ -8,6 +8,7 @@
 //! | `link` | a manifest against its signature and its place |
 //! | `chain` | the manifests of a chain against one another, and against the newest one that was seen |
 //! | `amendments` | what says that a snapshot was sealed again against its manifest |
+//! | `removals` | what says that a snapshot was removed on purpose, in its manifest's place |
 //! | `data` | data objects against their manifests' digests |
 //! | `content` | the records inside against the manifests' entries |
 //! | `keys` | the key objects of fingerprints against their names |
@@ -19,6 +20,7 @@ mod data;
 mod finding;
 mod keys;
 mod link;
+mod removals;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +43,7 @@ use crate::fingerprint::FingerprintKey;
 use crate::manifest::{ManifestSummary, ParameterEntry};
 use crate::pin::{Pin, PinError, Pins};
 use crate::report::chain as chain_of_causes;
-use crate::repository::{ManifestObject, Repository, RepositoryError, SnapshotFilter};
+use crate::repository::{ManifestObject, Removal, Repository, RepositoryError, SnapshotFilter};
 use crate::seal::Identities;
 use crate::signature::SigningKey;
 use crate::target::Target;
@@ -188,7 +190,18 @@ impl Run<'_> {
             self.take_document(checked, &others, report);
         }
 
-        let chains = self.check_chains(links, report)?;
+        let removals = match removals::read(&context.repository, &request.filter).await {
+            Ok((removals, noticed)) => {
+                report.take(noticed);
+                removals
+            }
+            Err(error) => {
+                // Without them each snapshot that was removed on purpose would look as if it were gone.
+                report.take([Noticed::unchecked("removed/", chain_of_causes(&error))]);
+                return Ok(());
+            }
+        };
+        let chains = self.check_chains(links, removals, report)?;
         self.check_repository(&summaries, report)?;
         self.count_signers(&summaries, report);
         if request.filter == SnapshotFilter::default() {
@@ -296,12 +309,21 @@ impl Run<'_> {
     }
 
     /// Holds each chain together; gives the newest manifest of each whose end is right.
-    fn check_chains(&self, links: Vec<Link>, report: &mut VerifyReport) -> Result<Vec<(Target, Pin)>, PinError> {
+    fn check_chains(
+        &self,
+        links: Vec<Link>,
+        removals: Vec<(String, Removal)>,
+        report: &mut VerifyReport,
+    ) -> Result<Vec<(Target, Pin)>, PinError> {
         let repository = &self.context.repository;
         let mut chains = BTreeMap::<String, Chain>::new();
         for link in links {
             let chain = chains.entry(link.object.chain.clone()).or_default();
             chain.links.insert(link.object.sequence, link);
+        }
+        for (key, removal) in removals {
+            let chain = chains.entry(repository.chain_of(&removal.target)).or_default();
+            chain.removed.insert(removal.sequence, (key, removal));
         }
         if let Some(pins) = &self.context.pins {
             for (target, pin) in pins.all(repository.id())? {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::document::Digest;
 use crate::pin::Pin;
+use crate::repository::Removal;
 use crate::trust::TrustedSigners;
 
 use super::finding::{FindingKind, Noticed};
@@ -13,8 +14,8 @@ use super::link::{Content, Link};
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     pub(super) links: BTreeMap<u64, Link>,
-    /// The digests of the manifests that were removed on purpose, by number.
-    pub(super) removed: BTreeMap<u64, Digest>,
+    /// The records of what was removed on purpose, with their keys, by number.
+    pub(super) removed: BTreeMap<u64, (String, Removal)>,
     /// The newest one that this machine has seen.
     pub(super) pin: Option<Pin>,
 }
@@ -24,10 +25,10 @@ impl Chain {
     pub(super) fn check(&self, name: &str, trusted: &TrustedSigners) -> Vec<Noticed> {
         let mut noticed = Vec::new();
         for sequence in 1..=self.newest() {
-            match self.links.get(&sequence) {
-                Some(link) => noticed.extend(self.check_link(sequence, link, trusted)),
-                None if self.removed.contains_key(&sequence) => {}
-                None => noticed.push(Noticed::finding(
+            match (self.links.get(&sequence), self.removed.get(&sequence)) {
+                (Some(link), _) => noticed.extend(self.check_link(sequence, link, trusted)),
+                (None, Some((key, removal))) => noticed.extend(self.check_removal(key, removal, trusted)),
+                (None, None) => noticed.push(Noticed::finding(
                     FindingKind::Removed,
                     &key(name, sequence),
                     None::<String>,
@@ -58,15 +59,35 @@ impl Chain {
                 false => finding(FindingKind::Replayed, format!("{of}, put here again")),
             };
         }
-        let next = self.links.get(&(sequence + 1)).and_then(Link::summary)?;
-        let named = next.previous.as_ref().map(|previous| previous.digest);
-        if named != link.digest && trusted.accept(&next.signer) {
-            return finding(
-                FindingKind::Replayed,
-                format!("it is not the one that number {} was written after", sequence + 1),
-            );
+        if let Some((_, removal)) = self.removed.get(&sequence)
+            && link.digest != Some(removal.manifest_digest)
+        {
+            return finding(FindingKind::Replayed, "it is not the one that was removed here".into());
         }
-        None
+        match self.named_after(sequence, trusted) {
+            Some(named) if named != link.digest => finding(FindingKind::Replayed, not_named(sequence)),
+            _ => None,
+        }
+    }
+
+    fn check_removal(&self, key: &str, removal: &Removal, trusted: &TrustedSigners) -> Option<Noticed> {
+        let named = self.named_after(removal.sequence, trusted)?;
+        (named != Some(removal.manifest_digest)).then(|| {
+            let message = not_named(removal.sequence);
+            Noticed::finding(FindingKind::Forged, key, Some(removal.snapshot), format!("what it removed: {message}"))
+        })
+    }
+
+    /// Which manifest the next one, or its removal, says that it was written after; nothing where neither is to be believed.
+    fn named_after(&self, sequence: u64, trusted: &TrustedSigners) -> Option<Option<Digest>> {
+        let next = sequence + 1;
+        let link = self.links.get(&next).and_then(Link::summary).filter(|summary| trusted.accept(&summary.signer));
+        let previous = match (link, self.removed.get(&next)) {
+            (Some(summary), _) => &summary.previous,
+            (None, Some((_, removal))) => &removal.previous,
+            (None, None) => return None,
+        };
+        Some(previous.as_ref().map(|previous| previous.digest))
     }
 
     fn check_pin(&self, name: &str, trusted: &TrustedSigners) -> Option<Noticed> {
@@ -79,7 +100,7 @@ impl Chain {
             (Some(link), _) if link.digest == Some(pin.digest) => None,
             // What is wrong with it by itself was said already.
             (Some(link), _) if !link.summary().is_some_and(|summary| trusted.accept(&summary.signer)) => None,
-            (None, Some(digest)) if *digest == pin.digest => None,
+            (None, Some((_, removal))) if removal.manifest_digest == pin.digest => None,
             (Some(_), _) | (None, Some(_)) => finding(FindingKind::Replayed, "and it was another one"),
             (None, None) => match self.newest() {
                 0 => finding(FindingKind::Removed, "and there is nothing of the chain"),
@@ -88,6 +109,10 @@ impl Chain {
             },
         }
     }
+}
+
+fn not_named(sequence: u64) -> String {
+    format!("it is not the one that number {} was written after", sequence + 1)
 }
 
 fn key(chain: &str, sequence: u64) -> String {

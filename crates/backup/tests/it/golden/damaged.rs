@@ -2,6 +2,7 @@
 //!
 //! Each is checked on a machine that has seen the whole repository before, and trusts the key that signed it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use parados_backup::event::NoObserver;
 use parados_backup::field::FieldFingerprints;
 use parados_backup::manifest::{Manifest, ManifestDraft, Previous, SnapshotId};
 use parados_backup::pin::Pins;
-use parados_backup::repository::{Completion, Objects, Repository};
+use parados_backup::repository::{Completion, Objects, RemovalDraft, Repository};
 use parados_backup::seal::{Identities, Sealer};
 use parados_backup::signature::SigningKey;
 use parados_backup::trust::TrustedSigners;
@@ -406,4 +407,47 @@ async fn a_call_that_fails_is_no_damage_and_no_proof_either(
     }
     // The marker and the list of manifests; and then each manifest, amendments, keys and data objects.
     assert!(refused == 2 && unchecked >= 8, "{refused} and {unchecked}");
+}
+
+/// A repository whose first snapshot of dev was removed on purpose.
+async fn pruned(whole: &Contents) -> Contents {
+    let store = in_memory(whole).await;
+    let objects = Objects::new(store.clone(), "REPOSITORY", Completion::Checked);
+    let repository = Repository::open(objects).await.unwrap();
+    let at: Timestamp = "2025-10-17T12:00:00Z".parse().unwrap();
+    let draft = RemovalDraft { reason: "old".into(), marked_at: at, removed_at: at, tool: "parados 0.1.0".into() };
+    let first = repository.read_manifest(FIRST).await.unwrap();
+    let removal = repository.begin_removal(&first, draft, &signing_key()).await.unwrap();
+    repository.finish_removal(&removal, &BTreeSet::new()).await.unwrap();
+    crate::shop::contents(&*store).await
+}
+
+#[tokio::test]
+async fn what_was_removed_on_purpose_is_not_missed_and_its_record_is_checked() {
+    let seen = Seen::golden().await;
+    let pruned = pruned(&seen.whole).await;
+    let record = pruned.keys().find(|key| key.starts_with("removed/")).unwrap().clone();
+    assert!(!pruned.contains_key(FIRST) && !pruned.contains_key(FIRST_DOCUMENT));
+    let kinds = |change: fn(&mut Contents, &str)| {
+        let (mut contents, record) = (pruned.clone(), record.clone());
+        change(&mut contents, &record);
+        let seen = &seen;
+        async move { seen.kinds_of(|whole| *whole = contents).await }
+    };
+    assert_eq!(kinds(|_, _| {}).await, []);
+    assert_eq!(kinds(|c, record| drop(c.remove(record))).await, [FindingKind::Removed]);
+    assert_eq!(kinds(cut).await, [FindingKind::Removed, FindingKind::Truncated]);
+    assert_eq!(
+        kinds(|c, record| flip(c, record, at("parados 0.1.0"))).await,
+        [FindingKind::Removed, FindingKind::Changed]
+    );
+    // A record of another manifest hides nothing.
+    let forged = kinds(|c, record| {
+        let line = std::str::from_utf8(&c[record]).unwrap().lines().next().unwrap().to_owned() + "\n";
+        let digest = &line[line.find("sha256:").unwrap()..][..71];
+        let line = line.replace(digest, &Digest::of(b"another").to_string());
+        let armored = signing_key().sign("parados-removed", &[line.as_bytes()]).unwrap();
+        c.insert(record.into(), (line + &armored).into_bytes().into());
+    });
+    assert_eq!(forged.await, [FindingKind::Forged]);
 }
