@@ -234,7 +234,7 @@ impl Run<'_> {
             missing: report.missing.clone(),
             parameters,
         };
-        self.store_fingerprint_key(&fingerprints).await?;
+        store_fingerprint_key(&context.repository, &fingerprints, context.sealer.as_ref()).await?;
         let committed = context.repository.commit(draft, &context.signing_key).await?;
         if let Some(damage) = &committed.damaged_previous {
             report
@@ -267,25 +267,6 @@ impl Run<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// A copy of the fingerprints' key for whoever can open snapshots, once for each set of recipients.
-    async fn store_fingerprint_key(&self, fingerprints: &FingerprintKey) -> Result<(), BackupError> {
-        let (repository, recipients) = (&self.context.repository, self.recipients());
-        // In the clear, it would say of every sealed snapshot whether a guess at a value is right.
-        let Some(sealer) = self.context.sealer.clone() else { return Ok(()) };
-        if repository.has_key(fingerprints.id(), &recipients).await? {
-            return Ok(());
-        }
-        let stored = fingerprints.to_stored();
-        let seal = move || -> Result<Vec<u8>, EncodeError> {
-            let mut sealed = sealer.wrap(Vec::new())?;
-            sealed.write_all(&stored)?;
-            Ok(sealed.finish()?)
-        };
-        let sealed = tokio::task::spawn_blocking(seal).await.map_err(|_| BackupError::Interrupted)??;
-        repository.store_key(fingerprints.id(), &recipients, sealed.into()).await?;
-        Ok(())
     }
 
     fn recipients(&self) -> Vec<String> {
@@ -364,6 +345,29 @@ impl Run<'_> {
         let (outcome, counts) = futures::join!(collecting, count);
         Ok((outcome?, counts))
     }
+}
+
+/// A copy of the fingerprints' key for whoever can open snapshots, once for each set of recipients.
+pub(crate) async fn store_fingerprint_key(
+    repository: &Repository,
+    fingerprints: &FingerprintKey,
+    sealer: Option<&Sealer>,
+) -> Result<(), BackupError> {
+    // In the clear, it would say of every sealed snapshot whether a guess at a value is right.
+    let Some(sealer) = sealer.cloned() else { return Ok(()) };
+    let recipients: Vec<_> = sealer.recipients().iter().map(ToString::to_string).collect();
+    if repository.has_key(fingerprints.id(), &recipients).await? {
+        return Ok(());
+    }
+    let stored = fingerprints.to_stored();
+    let seal = move || -> Result<Vec<u8>, EncodeError> {
+        let mut sealed = sealer.wrap(Vec::new())?;
+        sealed.write_all(&stored)?;
+        Ok(sealed.finish()?)
+    };
+    let sealed = tokio::task::spawn_blocking(seal).await.map_err(|_| BackupError::Interrupted)??;
+    repository.store_key(fingerprints.id(), &recipients, sealed.into()).await?;
+    Ok(())
 }
 
 fn read_again(reason: &str) -> String {

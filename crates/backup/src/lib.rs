@@ -12,6 +12,7 @@ pub mod document;
 pub mod event;
 pub mod field;
 pub mod fingerprint;
+pub mod import;
 pub mod manifest;
 pub mod pin;
 pub mod report;

@@ -5,6 +5,7 @@ mod completions;
 mod copy;
 mod demo;
 mod doctor;
+mod import;
 mod init;
 mod key;
 mod man;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Copy(Box<copy::Args>),
     /// Check signatures, chains and digests, and with --read what is inside
     Verify(Box<verify::Args>),
+    /// Take over the documents that the pipeline before Parados wrote, as snapshots of their time
+    Import(Box<import::Args>),
     /// How it stands: the newest good snapshot of each target, its age, and what is missing
     Status(Box<status::Args>),
     /// Try everything that a backup needs, and say of each whether it is right or what to do
@@ -71,6 +74,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Key(verb) => key::run(*verb, global),
         Command::Copy(args) => copy::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
+        Command::Import(args) => import::run(&args, global),
         Command::Status(args) => status::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),

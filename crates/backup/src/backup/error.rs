@@ -36,6 +36,9 @@ pub enum BackupError {
         /// When the newest snapshot was begun.
         newest: Timestamp,
     },
+    /// A document of the old pipeline is not what it was when it was looked at.
+    #[error("{0}")]
+    Document(String),
     /// The writing thread ended by itself.
     #[error("the snapshot's writer was interrupted")]
     Interrupted,

@@ -11,7 +11,7 @@ use super::{BackupContext, BackupRequest};
 use crate::collect::{PreviousEntry, PreviousIndex, PreviousRecords};
 use crate::document::ParameterRecord;
 use crate::fingerprint::FingerprintKey;
-use crate::manifest::{Manifest, ParameterEntry};
+use crate::manifest::{Manifest, ParameterEntry, Purpose};
 use crate::report::chain;
 use crate::repository::ReadManifest;
 use crate::seal::Recipient;
@@ -34,7 +34,8 @@ pub(super) async fn open(
     let Manifest { summary, parameters } = head.manifest;
     let document = context.repository.document(&summary).await.map_err(|error| chain(&error))?;
     let recipients: Vec<Recipient> = document.recipients.iter().filter_map(|text| text.parse().ok()).collect();
-    if summary.with_history != request.with_history
+    if summary.purpose == Some(Purpose::Import)
+        || summary.with_history != request.with_history
         || summary.with_labels != request.with_labels
         || summary.fingerprint_key != *fingerprints.id()
         || summary.signer != context.signing_key.public_line()

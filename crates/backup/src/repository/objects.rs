@@ -137,7 +137,7 @@ impl Objects {
     }
 
     /// Reads an object of at most `limit` bytes whole.
-    pub(super) async fn read(&self, key: &Path, limit: u64) -> Result<Bytes, RepositoryError> {
+    pub(crate) async fn read(&self, key: &Path, limit: u64) -> Result<Bytes, RepositoryError> {
         let error = |source| self.error(Access::Read, key, source);
         let result = self.store.get(key).await.map_err(error)?;
         if result.meta.size > limit {
@@ -172,7 +172,7 @@ impl Objects {
     }
 
     /// Lists the objects under `prefix`, in no order.
-    pub(super) fn list(&self, prefix: &Path) -> BoxStream<'static, Result<ObjectMeta, RepositoryError>> {
+    pub(crate) fn list(&self, prefix: &Path) -> BoxStream<'static, Result<ObjectMeta, RepositoryError>> {
         let (objects, subject) = (self.clone(), prefix.clone());
         self.store.list(Some(prefix)).map_err(move |source| objects.error(Access::List, &subject, source)).boxed()
     }

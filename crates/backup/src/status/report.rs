@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ExpectedTarget;
-use crate::manifest::ManifestError;
+use crate::manifest::{ManifestError, Purpose};
 use crate::repository::SnapshotEntry;
 use crate::verdict::Verdict;
 
@@ -81,8 +81,8 @@ pub struct GoodSnapshot {
     pub started_at: Timestamp,
     /// How long ago that was.
     pub age_seconds: i64,
-    /// How long it took.
-    pub seconds: f64,
+    /// How long it took; absent of one that was imported, which nobody knows.
+    pub seconds: Option<f64>,
     /// Complete, or where that is accepted partial.
     pub verdict: Verdict,
     /// Parameters in it.
@@ -206,7 +206,8 @@ impl GoodSnapshot {
             started_at: summary.started_at,
             // A clock that is a little behind makes nothing younger than new.
             age_seconds: now.duration_since(summary.started_at).as_secs().max(0),
-            seconds: summary.finished_at.duration_since(summary.started_at).as_secs_f64(),
+            seconds: (summary.purpose != Some(Purpose::Import))
+                .then(|| summary.finished_at.duration_since(summary.started_at).as_secs_f64()),
             verdict: summary.verdict,
             parameter_count: summary.counts.parameters,
             missing_count: summary.counts.missing,

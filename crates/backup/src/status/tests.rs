@@ -100,7 +100,7 @@ async fn a_target_is_stale_when_its_newest_snapshot_is_too_old(#[case] now: i64,
     let target = scene.only(&request(now)).await;
     assert_eq!(target.state, expected);
     let newest = target.newest.unwrap();
-    assert_eq!((newest.sequence, newest.started_at, newest.seconds), (2, hour(24), 9.0));
+    assert_eq!((newest.sequence, newest.started_at, newest.seconds), (2, hour(24), Some(9.0)));
     assert_eq!(newest.age_seconds, (now - 24) * 3600);
     assert_eq!((target.snapshot_count, target.gaps.len()), (2, 0));
 }

@@ -5,7 +5,7 @@ use parados_backup::copy::CopyReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{backup, demo, doctor, init, key, parameter, show, snapshots, status, verify};
+use super::{backup, demo, doctor, import, init, key, parameter, show, snapshots, status, verify};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -44,6 +44,8 @@ enum Subject {
     KeyCheck,
     /// `verify`
     Verify,
+    /// `import`
+    Import,
     /// `status`
     Status,
     /// `doctor`
@@ -86,6 +88,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::KeyCheck => printed::<key::KeyCheckView>(),
         Subject::Copy => printed::<CopyReport>(),
         Subject::Verify => printed::<verify::VerifyView>(),
+        Subject::Import => printed::<import::ImportView>(),
         Subject::Status => printed::<status::StatusView>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),

@@ -1,5 +1,6 @@
 //! The repository that a command reads.
 
+use jiff::Timestamp;
 use parados_aws::Session;
 use parados_backup::repository::{Objects, Repository, RepositoryUrl};
 use parados_parameter::ParameterStore;
@@ -45,6 +46,14 @@ impl Located {
             None => None,
         };
         Ok(Self { url, settings, session })
+    }
+
+    /// Opens it, and makes it where there is none; for a dry run an empty one in memory stands in for that.
+    pub(crate) async fn open_or_init(&self, dry_run: bool, now: Timestamp) -> Result<Repository> {
+        match dry_run {
+            true => repository::open_for_dry_run(&self.url, &self.settings, self.session.as_ref(), now).await,
+            false => repository::open_or_init(&self.url, &self.settings, self.session.as_ref(), now).await,
+        }
     }
 
     /// Its objects, before anybody has looked whether it is one.

@@ -40,6 +40,7 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/key-change.schema.json", "schema key-change")]
 #[case("schemas/key-check.schema.json", "schema key-check")]
 #[case("schemas/verify.schema.json", "schema verify")]
+#[case("schemas/import.schema.json", "schema import")]
 #[case("schemas/status.schema.json", "schema status")]
 #[case("schemas/doctor.schema.json", "schema doctor")]
 #[case("schemas/demo.schema.json", "schema demo")]

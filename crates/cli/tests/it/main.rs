@@ -13,6 +13,7 @@ mod command_line;
 mod copy;
 mod demo;
 mod generated;
+mod import;
 mod key;
 mod kms;
 mod parados;

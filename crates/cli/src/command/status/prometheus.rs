@@ -24,7 +24,7 @@ const OF_TARGETS: [OfTarget; 8] = [
         target.newest.as_ref().map(|newest| newest.started_at.as_second() as f64)
     }),
     ("parados_snapshot_duration_seconds", "How long the newest good snapshot took.", |target| {
-        target.newest.as_ref().map(|newest| newest.seconds)
+        target.newest.as_ref().and_then(|newest| newest.seconds)
     }),
     ("parados_snapshot_parameters", "Parameters in the newest good snapshot.", |target| {
         target.newest.as_ref().map(|newest| newest.parameter_count as f64)
