@@ -9,6 +9,7 @@ pub mod collect;
 pub mod compare;
 pub mod copy;
 pub mod document;
+pub mod drill;
 pub mod event;
 pub mod field;
 pub mod fingerprint;

@@ -14,6 +14,7 @@ mod compare;
 mod copy;
 mod corpus;
 mod damage;
+mod drill;
 mod golden;
 mod interrupted;
 mod kill;

@@ -195,7 +195,7 @@ fn any_put() -> impl Strategy<Value = PutRequest> {
         })
 }
 
-fn any_happening() -> impl Strategy<Value = Happening> {
+pub(crate) fn any_happening() -> impl Strategy<Value = Happening> {
     let tag = (prop::sample::select(vec!["team", "tier", "aws:x"]), prop::sample::select(vec!["a", "b"]));
     prop_oneof![
         8 => any_put().prop_map(Happening::Put),
