@@ -14,6 +14,7 @@ pub mod event;
 pub mod field;
 pub mod fingerprint;
 pub mod import;
+mod fingerprint_key;
 pub mod manifest;
 pub mod pin;
 pub mod report;

@@ -11,6 +11,7 @@ mod key;
 mod man;
 mod parameter;
 mod reference;
+mod restore;
 mod schema;
 mod show;
 mod snapshots;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     Import(Box<import::Args>),
     /// How it stands: the newest good snapshot of each target, its age, and what is missing
     Status(Box<status::Args>),
+    /// Plan what a restore would do
+    #[command(subcommand)]
+    Restore(restore::Verb),
     /// Try everything that a backup needs, and say of each whether it is right or what to do
     Doctor(Box<doctor::Args>),
     /// See it work: a store, backups of it, a change and a second backup, in a folder to look around in
@@ -76,6 +80,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Verify(args) => verify::run(&args, global),
         Command::Import(args) => import::run(&args, global),
         Command::Status(args) => status::run(&args, global),
+        Command::Restore(verb) => restore::run(verb, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),

@@ -12,6 +12,7 @@ use std::io::Write as _;
 use anstyle::{AnsiColor, Style};
 use parados_backup::pin::PinError;
 use parados_backup::repository::RepositoryError;
+use parados_backup::restore::{PlanError, SourceError};
 use parados_backup::seal::{IdentityError, SealError};
 use parados_backup::signature::SignatureError;
 use parados_backup::snapshot_reference::ResolveError;
@@ -253,6 +254,23 @@ impl From<VerifyError> for Failure {
             VerifyError::Repository(error) => error.into(),
             VerifyError::Pin(error) => error.into(),
         }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Store(error) => error.into(),
+            PlanError::Source(error) => error.into(),
+            error @ PlanError::SameName { .. } => Self::caused(FailureKind::Usage, &error)
+                .hint("choose with --map what each becomes, or leave one out with --exclude"),
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::caused(FailureKind::Failed, &error).hints(hint::of_source_error(&error))
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// A backup is partial (a snapshot is committed, and what is not in it is named), or nothing matched.
 pub(crate) const PARTIAL: u8 = 3;
+/// What was compared is not the same.
+pub(crate) const DIFFERENT: u8 = 4;
 /// A target has no good snapshot that is new enough, or something is wrong with one (`status`).
 pub(crate) const STALE: u8 = 5;
 /// A check found bytes that are others than those that were written.
@@ -34,6 +36,7 @@ Exit codes:
     1    failed: of a backup, nothing was committed
     2    the command line or the configuration is wrong; nothing was begun
     3    partial (what is missing is named), or nothing matched
+    4    different: what was compared is not the same
     5    stale: a target has no good snapshot that is new enough (status)
     10   a check found bytes that are others than those that were written (changed)
     11   … an object whose end is missing (truncated)
@@ -50,7 +53,7 @@ mod tests {
     #[test]
     fn the_help_names_every_code() {
         let damage = [CHANGED, TRUNCATED, SWAPPED, REPLAYED, REMOVED, FORGED];
-        for code in [COMPLETE, FAILED, USAGE, PARTIAL, STALE, INTERRUPTED].into_iter().chain(damage) {
+        for code in [COMPLETE, FAILED, USAGE, PARTIAL, DIFFERENT, STALE, INTERRUPTED].into_iter().chain(damage) {
             assert!(HELP.lines().any(|line| line.split_whitespace().next() == Some(&code.to_string())), "{code}");
         }
     }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use parados_parameter::Selector;
 use tokio::task::spawn_blocking;
 
+use super::CompareError;
 use super::details;
 use super::join::{Difference, DifferenceKind, Joined, Unread, join};
 use super::side::{Listing, Reading, Side, by_manifest};
-use super::{CompareError, key};
 use crate::event::Observer;
 use crate::field::Field;
 use crate::fingerprint::FingerprintKey;
+use crate::fingerprint_key;
 use crate::seal::Identities;
 use crate::signature::SigningKey;
 
@@ -156,7 +157,7 @@ async fn list_both(
     for side in [before, after] {
         if let (Side::Snapshot { repository, entry }, None, false) = (side, &key, reading.open) {
             let id = &entry.summary.fingerprint_key;
-            key = key::find(repository, id, context.signing_key.as_ref(), &context.identities).await;
+            key = fingerprint_key::find(repository, id, context.signing_key.as_ref(), &context.identities).await;
         }
     }
     let key = key.unwrap_or_else(|| Arc::new(throwaway(context)));

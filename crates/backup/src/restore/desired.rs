@@ -91,9 +91,10 @@ impl Wisher {
         let has_labels = self.request.with_labels && record.labels.is_some();
         wishes.without_tags += u64::from(record.tags.is_none());
         wishes.without_labels += u64::from(self.request.with_labels && record.labels.is_none());
-        let first_is_there = |(first, _): &(VersionState, &Secret)| first.version.get() + versions.len() as i64 - 1;
-        let is_whole = versions.first().map(first_is_there) == versions.last().map(|(last, _)| last.version.get());
-        wishes.without_history += u64::from(self.request.with_history && (record.history.is_none() || !is_whole));
+        // Stores number without gaps and drop the oldest alone.
+        let kept = usize::try_from(record.version.get()).unwrap_or(MAX_VERSIONS).min(MAX_VERSIONS);
+        let is_whole = record.history.as_ref().is_some_and(|history| history.len() + 1 == kept);
+        wishes.without_history += u64::from(self.request.with_history && !is_whole);
 
         let mut desired = Desired {
             source: record.name.clone(),

@@ -10,9 +10,13 @@ use thiserror::Error;
 use tokio::task::spawn_blocking;
 
 use super::plan::PlanSource;
+
 use crate::document::{self, Digest, DocumentError, Measured, ParameterRecord};
+use crate::fingerprint::FingerprintKey;
+use crate::fingerprint_key;
 use crate::repository::{ReadManifest, Repository};
 use crate::seal::{Identities, OpenError};
+use crate::signature::SigningKey;
 use crate::snapshot::{self, SnapshotError};
 
 /// A snapshot, or a document in a file: one of the old pipeline, or one that was taken out of a repository.
@@ -110,6 +114,27 @@ impl RestoreSource {
                 PlanSource::Document { path: path.display().to_string(), digest: *digest }
             }
         }
+    }
+
+    /// The key of the fingerprints of plans from this source. Of a snapshot it is the snapshot's own, for whoever can open that or
+    /// has the key that signed it, so that a plan may be applied elsewhere; otherwise it comes from `signing_key`. None where
+    /// nothing leads to one.
+    pub async fn fingerprint_key(
+        &self,
+        signing_key: Option<&SigningKey>,
+        identities: &Identities,
+    ) -> Option<Arc<FingerprintKey>> {
+        let salt = match self {
+            Self::Snapshot { repository, manifest } => {
+                let id = &manifest.manifest.summary.fingerprint_key;
+                if let Some(own) = fingerprint_key::find(repository, id, signing_key, identities).await {
+                    return Some(own);
+                }
+                repository.id()
+            }
+            Self::Document { .. } => "document",
+        };
+        signing_key.map(|key| Arc::new(key.fingerprint_key(salt)))
     }
 
     /// Reads it to its end; `each` gets every record, on a thread where it may block. What was made of the records counts only

@@ -22,6 +22,7 @@ mod old_documents;
 mod reading;
 mod records;
 mod reseal;
+mod restore_plans;
 mod restoring;
 mod round_trip;
 mod s3;

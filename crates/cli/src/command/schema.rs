@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{backup, demo, doctor, import, init, key, parameter, show, snapshots, status, verify};
+use super::{backup, demo, doctor, init, parameter, restore, show, snapshots, verify};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -48,6 +49,8 @@ enum Subject {
     Import,
     /// `status`
     Status,
+    /// `restore plan`
+    RestorePlan,
     /// `doctor`
     Doctor,
     /// `demo`
@@ -90,6 +93,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Verify => printed::<verify::VerifyView>(),
         Subject::Import => printed::<import::ImportView>(),
         Subject::Status => printed::<status::StatusView>(),
+        Subject::RestorePlan => printed::<restore::RestorePlan>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),

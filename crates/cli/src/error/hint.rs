@@ -1,6 +1,8 @@
 //! What to do about an error of a library: the steps that stand under its message.
 
+use parados_backup::restore::SourceError;
 use parados_backup::signature::SignatureError;
+use parados_backup::snapshot::SnapshotError;
 use parados_parameter::{StoreError, StoreErrorKind};
 
 /// What to do about a call to a store that failed.
@@ -41,6 +43,22 @@ pub(crate) fn of_store_error(error: &StoreError) -> Vec<String> {
             one("the store was written under another master key, or its file is damaged; put the right master key back")
         }
         StoreErrorKind::Storage => one("check that the disk has room and that the store's folder can be written"),
+        _ => Vec::new(),
+    }
+}
+
+/// What to do about a source of a restore that cannot be read.
+pub(crate) fn of_source_error(error: &SourceError) -> Vec<String> {
+    match error {
+        SourceError::Open { .. } | SourceError::Snapshot(SnapshotError::Open { .. }) => {
+            vec!["name a file with an identity that opens it: --identity FILE; `parados show` says who can".to_owned()]
+        }
+        SourceError::Snapshot(SnapshotError::Differs { .. } | SnapshotError::Document { .. }) => {
+            vec!["`parados verify` says what is wrong with it".to_owned()]
+        }
+        SourceError::File { .. } => {
+            vec!["a snapshot of the repository is named by latest, an id, or a date: @2025-10-15".to_owned()]
+        }
         _ => Vec::new(),
     }
 }

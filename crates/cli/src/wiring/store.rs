@@ -109,7 +109,7 @@ pub(crate) async fn connect(target: &TargetSettings) -> Result<Session> {
 }
 
 /// AWS's quotas, with those that the configuration says were raised.
-fn quotas(settings: &QuotaSettings) -> Quotas {
+pub(crate) fn quotas(settings: &QuotaSettings) -> Quotas {
     const DEFAULT_BURST: f64 = 20.0;
     let rates = &settings.rates;
     let groups = [

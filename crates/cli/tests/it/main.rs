@@ -19,4 +19,5 @@ mod kms;
 mod parados;
 mod parameter;
 mod status;
+mod restore;
 mod verify;

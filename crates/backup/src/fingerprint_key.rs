@@ -13,7 +13,7 @@ use crate::signature::SigningKey;
 
 /// The key of this id: the one that comes from `signing_key`, or one that `identities` open. None where neither leads to it, for
 /// whatever reason: then what it would be needed for is done another way.
-pub(super) async fn find(
+pub(crate) async fn find(
     repository: &Repository,
     id: &FingerprintKeyId,
     signing_key: Option<&SigningKey>,

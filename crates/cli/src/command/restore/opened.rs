@@ -1,0 +1,170 @@
+//! What a restore works with: the source, the store that it goes into, and what opens and signs.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use parados_backup::fingerprint::FingerprintKey;
+use parados_backup::restore::{RestoreSource, StoreIdentity, Warning, WarningKind};
+use parados_backup::seal::Identities;
+use parados_backup::snapshot_reference::{InvalidReference, SnapshotReference};
+use parados_backup::target::{StoreKind, Target};
+use parados_parameter::KeyManagement;
+use parados_parameter::decorator::quota::{Quotas, Rate};
+
+use crate::cli::GlobalArgs;
+use crate::command::snapshots;
+use crate::config::{
+    EnvironmentFlags, QuotaSettings, ReadingSettings, SelectorFlags, Settings, SnapshotFlags, StoreChoice, StoreFlags,
+    StoreSettings, TargetSettings, TrustFlags,
+};
+use crate::directories::Directories;
+use crate::error::{Failure, Result};
+use crate::wiring::{OpenedStore, keys, open_aws, open_embedded, quotas, trust};
+
+/// What is restored, as a person names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SourceReference {
+    /// A snapshot of the repository.
+    Snapshot(SnapshotReference),
+    /// A document in a file: what begins with `/`, `./` or `../`, and any other text where there is a file of that name.
+    File(PathBuf),
+}
+
+impl FromStr for SourceReference {
+    type Err = InvalidReference;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        let path = PathBuf::from(text);
+        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || path.is_file();
+        match is_path {
+            true => Ok(Self::File(path)),
+            false => SnapshotReference::parse(text).map(Self::Snapshot),
+        }
+    }
+}
+
+/// What says where a restore comes from and goes to.
+#[derive(Clone, Copy)]
+pub(crate) struct RestoreFlags<'a> {
+    pub(crate) environment: &'a EnvironmentFlags,
+    pub(crate) store: &'a StoreFlags,
+    /// The store to restore into, in place of the environment's own.
+    pub(crate) into: Option<&'a StoreChoice>,
+    pub(crate) selector: &'a SelectorFlags,
+    pub(crate) trust: &'a TrustFlags,
+    pub(crate) snapshot: &'a SnapshotFlags,
+    pub(crate) global: &'a GlobalArgs,
+}
+
+/// The source of a restore, found and ready to be read.
+pub(crate) struct OpenedSource {
+    pub(crate) source: RestoreSource,
+    pub(crate) identities: Identities,
+    /// The key of a plan's fingerprints.
+    pub(crate) fingerprints: Arc<FingerprintKey>,
+    /// What whoever approves a plan should know of it.
+    pub(crate) warnings: Vec<Warning>,
+    /// What it is of; not known of a document.
+    pub(crate) of: Option<Target>,
+}
+
+/// The store that a restore goes into.
+pub(crate) struct OpenedInto {
+    pub(crate) settings: Settings,
+    pub(crate) opened: OpenedStore,
+    pub(crate) identity: StoreIdentity,
+    /// What may be taken of its quotas.
+    pub(crate) quotas: Quotas,
+    pub(crate) key_management: Option<Arc<dyn KeyManagement>>,
+}
+
+impl RestoreFlags<'_> {
+    /// Finds what `reference` means.
+    pub(crate) async fn source(self, reference: &SourceReference) -> Result<OpenedSource> {
+        let config = self.global.configuration()?;
+        let settings =
+            ReadingSettings::resolve(config.as_ref(), &Directories::of_user(), self.environment, self.trust)?;
+        let trust = trust(&settings)?;
+        let mut warnings = Vec::new();
+        let (source, recipients, of) = match reference {
+            SourceReference::File(path) => (RestoreSource::document(path)?, Vec::new(), None),
+            SourceReference::Snapshot(reference) => {
+                let repository = snapshots::open(self.environment, self.store, self.global).await?;
+                let repository = Arc::new(repository.trusting(trust.signers.clone()));
+                let found = repository.snapshots(&snapshots::filter(self.environment)).await?;
+                let entry = reference.resolve(&found.entries)?;
+                let manifest = Arc::new(repository.read_manifest(&entry.manifest_key).await?);
+                let summary = &manifest.manifest.summary;
+                if !trust.signers.accept(&summary.signer) {
+                    let message = format!("it is signed by somebody who is not trusted here: {}", summary.signer);
+                    warnings.push(Warning { kind: WarningKind::Signer, message });
+                }
+                let (recipients, target) = (summary.recipients.clone(), summary.target.clone());
+                (RestoreSource::Snapshot { repository, manifest }, recipients, Some(target))
+            }
+        };
+        let identities = keys::reading_identities(&settings.identities, &recipients).await?;
+        let fingerprints = source.fingerprint_key(trust.signing_key.as_ref(), &identities).await.ok_or_else(|| {
+            Failure::configuration("there is no key for the plan's fingerprints")
+                .hint("make a signing key with `parados init`, or name one with --signing-key FILE")
+        })?;
+        Ok(OpenedSource { source, identities, fingerprints, warnings, of })
+    }
+
+    /// Opens the store to restore into: the one named, or that of the environment, which is the snapshot's own where none is named.
+    pub(crate) async fn into(self, of: Option<&Target>) -> Result<OpenedInto> {
+        let mut environment = self.environment.clone();
+        if let (None, Some(target)) = (&environment.environment, of) {
+            let name = target.environment.strip_suffix(".undo").unwrap_or(&target.environment);
+            environment.environment = name.parse().ok();
+            environment.project = environment.project.or_else(|| target.project.parse().ok());
+        }
+        let mut store = self.store.clone();
+        store.store = self.into.cloned().or(store.store);
+        let config = self.global.configuration()?;
+        let directories = Directories::of_user();
+        let settings =
+            Settings::resolve(config.as_ref(), &directories, &store, &environment, self.selector, self.snapshot)?;
+        let (opened, folder) = match &settings.store {
+            StoreSettings::Embedded(folder) => (open_embedded(folder).await?, Some(folder.display().to_string())),
+            StoreSettings::Aws(targets) => (open_aws(one_target(targets, of)?, &settings.quota).await?, None),
+        };
+        let identity =
+            StoreIdentity { kind: opened.kind, account: opened.account.clone(), region: opened.region.clone(), folder };
+        let key_management = opened.session.as_ref().map(|session| Arc::new(session.key_management()) as _);
+        let quotas = share_of_quotas(&settings.quota, opened.kind);
+        Ok(OpenedInto { settings, opened, identity, quotas, key_management })
+    }
+}
+
+/// The one target that is meant: the only one, or the one that the snapshot is of.
+fn one_target<'a>(targets: &'a [TargetSettings], of: Option<&Target>) -> Result<&'a TargetSettings> {
+    let fits = |target: &&TargetSettings| {
+        of.is_some_and(|of| {
+            target.account.as_ref().is_none_or(|account| *account == of.account)
+                && target.region.as_ref().is_none_or(|region| *region == of.region)
+        })
+    };
+    match (targets, targets.iter().filter(fits).collect::<Vec<_>>().as_slice()) {
+        ([only], _) => Ok(only),
+        (_, [one]) => Ok(*one),
+        _ => Err(Failure::configuration(format!("there are {} targets, and a restore goes into one", targets.len()))
+            .hint("choose one with --target NAME")),
+    }
+}
+
+/// What may be taken of the quotas; an embedded store has none.
+fn share_of_quotas(settings: &QuotaSettings, kind: StoreKind) -> Quotas {
+    match kind {
+        StoreKind::Embedded => Quotas::default(),
+        StoreKind::Aws => {
+            let share = settings.share.unwrap_or(1.0);
+            let mut quotas = quotas(settings);
+            for rate in quotas.rates.values_mut() {
+                *rate = Rate { per_second: rate.per_second * share, burst: (rate.burst * share).max(1.0) };
+            }
+            quotas
+        }
+    }
+}
