@@ -4,6 +4,7 @@ mod backup;
 mod completions;
 mod copy;
 mod demo;
+mod diff;
 mod doctor;
 mod import;
 mod init;
@@ -14,6 +15,7 @@ mod reference;
 mod restore;
 mod schema;
 mod show;
+mod side;
 mod snapshots;
 mod status;
 mod verify;
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     /// Say who can open snapshots, and seal them again when that changes
     #[command(subcommand)]
     Key(Box<key::Verb>),
+    /// Say what differs between two snapshots, a snapshot and the store as it is now, or files of the old pipeline
+    Diff(Box<diff::Args>),
     /// Copy a repository to a second one, in another account, Region or cloud, and read back what was written
     Copy(Box<copy::Args>),
     /// Check signatures, chains and digests, and with --read what is inside
@@ -76,6 +80,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Snapshots(args) => done(snapshots::run(&args, global)),
         Command::Show(args) => done(show::run(&args, global)),
         Command::Key(verb) => key::run(*verb, global),
+        Command::Diff(args) => diff::run(&args, global),
         Command::Copy(args) => copy::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
         Command::Import(args) => import::run(&args, global),

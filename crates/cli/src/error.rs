@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use parados_backup::collect::CollectError;
+use parados_backup::compare::CompareError;
 use parados_backup::pin::PinError;
 use parados_backup::repository::RepositoryError;
 use parados_backup::restore::{PlanError, SourceError};
@@ -271,6 +273,16 @@ impl From<PlanError> for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         Self::caused(FailureKind::Failed, &error).hints(hint::of_source_error(&error))
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::Repository(error) => error.into(),
+            CompareError::Collect(CollectError::Store(error)) => error.into(),
+            error => Self::caused(FailureKind::Failed, &error).hints(hint::of_compare_error(&error)),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema};
 
 use super::{backup, demo, doctor, import, init, key, parameter, show, snapshots, status, verify};
 use super::{backup, demo, doctor, init, parameter, restore, show, snapshots, verify};
+use super::{backup, demo, diff, doctor, init, key, parameter, show, snapshots, status, verify};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -51,6 +52,8 @@ enum Subject {
     Status,
     /// `restore plan`
     RestorePlan,
+    /// `diff`
+    Diff,
     /// `doctor`
     Doctor,
     /// `demo`
@@ -94,6 +97,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Import => printed::<import::ImportView>(),
         Subject::Status => printed::<status::StatusView>(),
         Subject::RestorePlan => printed::<restore::RestorePlan>(),
+        Subject::Diff => printed::<diff::DiffView>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),

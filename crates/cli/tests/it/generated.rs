@@ -36,6 +36,7 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/event.schema.json", "schema event")]
 #[case("schemas/snapshots.schema.json", "schema snapshots")]
 #[case("schemas/show.schema.json", "schema show")]
+#[case("schemas/diff.schema.json", "schema diff")]
 #[case("schemas/copy.schema.json", "schema copy")]
 #[case("schemas/key-change.schema.json", "schema key-change")]
 #[case("schemas/key-check.schema.json", "schema key-check")]

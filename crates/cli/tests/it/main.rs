@@ -12,6 +12,7 @@ mod break_glass;
 mod command_line;
 mod copy;
 mod demo;
+mod diff;
 mod generated;
 mod import;
 mod key;

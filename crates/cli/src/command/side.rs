@@ -1,0 +1,206 @@
+//! How a command line names a state of parameters: a snapshot, the store as it is now, or a file. One place for all commands.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use parados_backup::compare::{CompareContext, Live, Side};
+use parados_backup::repository::{Repository, SnapshotEntry};
+use parados_backup::snapshot_reference::{InvalidReference, SnapshotReference};
+use parados_backup::target::Target;
+
+use super::snapshots;
+use crate::cli::GlobalArgs;
+use crate::config::{
+    EnvironmentFlags, ReadingSettings, SelectorFlags, Settings, SnapshotFlags, StoreFlags, StoreSettings,
+    TargetSettings, TrustFlags,
+};
+use crate::directories::Directories;
+use crate::error::{Failure, Result};
+use crate::wiring::{self, keys};
+
+/// A state of parameters, as a person names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SideReference {
+    /// A snapshot of the repository.
+    Snapshot(SnapshotReference),
+    /// The store as it is now: `live`.
+    Live,
+    /// A document in a file: what begins with `/`, `./` or `../`, and any other text where there is a file of that name.
+    File(PathBuf),
+}
+
+impl FromStr for SideReference {
+    type Err = InvalidReference;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || Path::new(text).is_file();
+        match text {
+            "live" => Ok(Self::Live),
+            path if is_path => Ok(Self::File(path.into())),
+            text => SnapshotReference::parse(text).map(Self::Snapshot),
+        }
+    }
+}
+
+/// What says where sides are, and what opens them.
+#[derive(Clone, Copy)]
+pub(crate) struct SideFlags<'a> {
+    pub(crate) environment: &'a EnvironmentFlags,
+    pub(crate) store: &'a StoreFlags,
+    pub(crate) trust: &'a TrustFlags,
+    pub(crate) global: &'a GlobalArgs,
+}
+
+/// Sides that are ready to be compared.
+pub(crate) struct OpenedSides {
+    /// In the order of their references.
+    pub(crate) sides: Vec<Side>,
+    /// What opens them.
+    pub(crate) context: CompareContext,
+    /// What whoever reads the outcome should know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl SideFlags<'_> {
+    /// Finds what the references mean. `opening` says that documents will be opened even where their manifests would do.
+    pub(crate) async fn open(self, references: &[&SideReference], opening: bool) -> Result<OpenedSides> {
+        let config = self.global.configuration()?;
+        let directories = Directories::of_user();
+        let settings = ReadingSettings::resolve(config.as_ref(), &directories, self.environment, self.trust)?;
+        let trust = wiring::trust(&settings)?;
+        let mut repository = None;
+        if references.iter().any(|reference| matches!(reference, SideReference::Snapshot(_))) {
+            let opened = snapshots::open(self.environment, self.store, self.global).await?;
+            let opened = Arc::new(opened.trusting(trust.signers.clone()));
+            let listed = opened.snapshots(&snapshots::filter(self.environment)).await?;
+            repository = Some((opened, listed.entries));
+        }
+        let mut found = Vec::new();
+        for reference in references {
+            if let (SideReference::Snapshot(reference), Some((repository, entries))) = (reference, &repository) {
+                found.push((repository.clone(), reference.resolve(entries)?.clone()));
+            }
+        }
+        let mut notes = Vec::new();
+        for (_, entry) in &found {
+            if !trust.signers.accept(&entry.summary.signer) {
+                notes.push(format!(
+                    "the snapshot {} is signed by somebody who is not trusted here: {}",
+                    entry.summary.id, entry.summary.signer
+                ));
+            }
+        }
+        let same_key =
+            found.windows(2).all(|pair| pair[0].1.summary.fingerprint_key == pair[1].1.summary.fingerprint_key);
+        // Where manifests alone are compared, nobody asks AWS for a key.
+        let sealed_to: Vec<_> = match found.len() < references.len() || !same_key || opening {
+            true => found.iter().flat_map(|(_, entry)| entry.summary.recipients.clone()).collect(),
+            false => Vec::new(),
+        };
+        let identities = keys::reading_identities(&settings.identities, sealed_to).await?;
+        let of = found.first().map(|(_, entry)| entry.summary.target.clone());
+        let mut found = found.into_iter();
+        let mut sides = Vec::new();
+        for reference in references {
+            sides.push(match reference {
+                SideReference::File(path) => Side::Document(path.clone()),
+                SideReference::Live => Side::Live(Box::new(self.live(of.as_ref()).await?)),
+                SideReference::Snapshot(_) => {
+                    let (repository, entry) = found.next().expect("one was found for each");
+                    snapshot(repository, entry)
+                }
+            });
+        }
+        let context = CompareContext { identities, signing_key: trust.signing_key, random: rand::random() };
+        Ok(OpenedSides { sides, context, notes })
+    }
+
+    /// The store as it is now; where it is compared with a snapshot, the one that the snapshot is of.
+    async fn live(self, of: Option<&Target>) -> Result<Live> {
+        let mut flags = self.environment.clone();
+        if let (None, Some(target)) = (&flags.environment, of) {
+            flags.environment = target.environment.parse().ok();
+            flags.project = flags.project.or_else(|| target.project.parse().ok());
+        }
+        let settings = Settings::resolve(
+            self.global.configuration()?.as_ref(),
+            &Directories::of_user(),
+            self.store,
+            &flags,
+            &SelectorFlags::default(),
+            &SnapshotFlags::default(),
+        )?;
+        let opened = match &settings.store {
+            StoreSettings::Embedded(folder) => wiring::open_embedded(folder).await?,
+            StoreSettings::Aws(targets) => wiring::open_aws(one_target(targets, of)?, &settings.quota).await?,
+        };
+        Ok(Live {
+            target: Target {
+                project: settings.project.clone(),
+                environment: settings.environment.clone(),
+                account: opened.account,
+                region: opened.region,
+                store: opened.kind,
+            },
+            store: opened.store,
+            selector: settings.selector.clone(),
+            selector_text: settings.selector_text(),
+            with_labels: settings.labels,
+        })
+    }
+}
+
+fn snapshot(repository: Arc<Repository>, entry: SnapshotEntry) -> Side {
+    Side::Snapshot { repository, entry: Box::new(entry) }
+}
+
+/// The one target that is meant: the only one, or the one that the snapshot is of.
+fn one_target<'a>(targets: &'a [TargetSettings], of: Option<&Target>) -> Result<&'a TargetSettings> {
+    let fits = |target: &&TargetSettings| {
+        of.is_some_and(|of| {
+            target.account.as_ref().is_none_or(|account| *account == of.account)
+                && target.region.as_ref().is_none_or(|region| *region == of.region)
+        })
+    };
+    match (targets, targets.iter().filter(fits).collect::<Vec<_>>().as_slice()) {
+        ([only], _) => Ok(only),
+        (_, [one]) => Ok(*one),
+        _ => Err(Failure::configuration(format!("there are {} targets, and none of them is named", targets.len()))
+            .hint("choose one with --target NAME, or with --account and --region")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_file_and_everything_else_a_snapshot_or_live() {
+        let parse = |text: &str| text.parse::<SideReference>();
+        assert_eq!(parse("live").unwrap(), SideReference::Live);
+        assert_eq!(parse("./live").unwrap(), SideReference::File("./live".into()));
+        assert_eq!(parse("/old/a.json").unwrap(), SideReference::File("/old/a.json".into()));
+        assert_eq!(parse("Cargo.toml").unwrap(), SideReference::File("Cargo.toml".into()), "there is one");
+        for text in ["latest", "0a1b", "@2025-10-15", "2025-10-15/ssm-backup-dev-20251015_120045.json"] {
+            assert!(matches!(parse(text).unwrap(), SideReference::Snapshot(_)), "{text}");
+        }
+        parse("nothing.yaml").unwrap_err();
+    }
+
+    #[test]
+    fn of_several_targets_the_snapshot_s_own_is_meant() {
+        let target = |region: &str| TargetSettings { region: Some(region.into()), ..TargetSettings::default() };
+        let targets = [target("eu-west-1"), target("eu-north-1")];
+        let of = Target {
+            project: "p".into(),
+            environment: "dev".into(),
+            account: "123456789012".into(),
+            region: "eu-north-1".into(),
+            store: parados_backup::target::StoreKind::Aws,
+        };
+        assert_eq!(one_target(&targets, Some(&of)).unwrap(), &targets[1]);
+        assert_eq!(one_target(&targets[..1], Some(&of)).unwrap(), &targets[0], "the store is asked where it is");
+        one_target(&targets, None).unwrap_err();
+    }
+}
