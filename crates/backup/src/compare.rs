@@ -10,12 +10,17 @@ mod details;
 mod diff;
 mod entry;
 mod join;
+mod key;
+mod life;
+mod search;
 mod side;
 
 use thiserror::Error;
 
 pub use self::diff::{CompareContext, Details, DiffReport, DiffRequest, diff};
 pub use self::join::{Difference, DifferenceKind, FieldDifference, VersionState};
+pub use self::life::{LifeEvent, LifeKind, LifeReport, LifeRequest, NameFilter, life};
+pub use self::search::{Found, SearchReport, SearchRequest, search};
 pub use self::side::{Live, Side};
 use crate::collect::CollectError;
 use crate::repository::RepositoryError;

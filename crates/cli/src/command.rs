@@ -9,11 +9,13 @@ mod doctor;
 mod import;
 mod init;
 mod key;
+mod log;
 mod man;
 mod parameter;
 mod reference;
 mod restore;
 mod schema;
+mod search;
 mod show;
 mod side;
 mod snapshots;
@@ -42,6 +44,10 @@ pub(crate) enum Command {
     Key(Box<key::Verb>),
     /// Say what differs between two snapshots, a snapshot and the store as it is now, or files of the old pipeline
     Diff(Box<diff::Args>),
+    /// Tell the life of a parameter across snapshots: when, which version, by whom, what changed, deletions included
+    Log(Box<log::Args>),
+    /// Find parameters in snapshots by their names, or where else a value is used
+    Search(Box<search::Args>),
     /// Copy a repository to a second one, in another account, Region or cloud, and read back what was written
     Copy(Box<copy::Args>),
     /// Check signatures, chains and digests, and with --read what is inside
@@ -81,6 +87,8 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Show(args) => done(show::run(&args, global)),
         Command::Key(verb) => key::run(*verb, global),
         Command::Diff(args) => diff::run(&args, global),
+        Command::Log(args) => log::run(&args, global),
+        Command::Search(args) => search::run(&args, global),
         Command::Copy(args) => copy::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
         Command::Import(args) => import::run(&args, global),

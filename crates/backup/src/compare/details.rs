@@ -71,7 +71,7 @@ async fn records(
     if let Side::Live(live) = side {
         let mut records = Records::new();
         let take = |record: ParameterRecord| _ = records.insert(record.name.clone(), record);
-        live.read(Some(names.clone()), &throwaway(context), observer, take).await?;
+        live.read(Some(names.clone()), false, &throwaway(context), observer, take).await?;
         return Ok(records);
     }
     let names = names.clone();

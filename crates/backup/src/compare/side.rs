@@ -212,7 +212,7 @@ impl Live {
                 entries.push(Entry::of(&record, key));
             }
         };
-        let missing = self.read(None, key, reading.observer, each).await?;
+        let missing = self.read(None, false, key, reading.observer, each).await?;
         Ok(Listing { unread: Unread::of(&missing), ..Listing::of(entries) })
     }
 
@@ -220,6 +220,7 @@ impl Live {
     pub(super) async fn read(
         &self,
         names: Option<BTreeSet<ParameterName>>,
+        with_history: bool,
         key: &FingerprintKey,
         observer: &dyn Observer,
         mut each: impl FnMut(ParameterRecord),
@@ -227,7 +228,7 @@ impl Live {
         let request = CollectRequest {
             selector: self.selector.clone(),
             names: names.map(Arc::new),
-            with_history: false,
+            with_history,
             with_labels: self.with_labels,
         };
         let (sink, mut records) = mpsc::channel::<Vec<Collected>>(BATCHES_WAITING);

@@ -28,13 +28,13 @@ use crate::shop::{Shop, name, request, signing_key};
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden");
 
 /// A shop whose snapshots are sealed and kept in memory.
-struct Kept {
-    shop: Shop,
+pub(crate) struct Kept {
+    pub(crate) shop: Shop,
     objects: Objects,
 }
 
 impl Kept {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let shop = Shop::new(MemoryStoreOptions::default());
         for text in ["/shop/dev/a", "/shop/dev/b", "/shop/dev/c"] {
             shop.put_value(text, ParameterType::SecureString, &format!("value of {text}")).await;
@@ -42,7 +42,12 @@ impl Kept {
         Self { shop, objects: Objects::new(Arc::new(InMemory::new()), "memory://", Completion::Checked) }
     }
 
-    async fn back_up_with(&self, store: SharedStore, key: Option<SigningKey>, request: BackupRequest) -> Side {
+    pub(crate) async fn back_up_with(
+        &self,
+        store: SharedStore,
+        key: Option<SigningKey>,
+        request: BackupRequest,
+    ) -> Side {
         let mut context = self.shop.context(store, self.objects.clone(), &recipients(), None).await;
         context.signing_key = key.unwrap_or(context.signing_key);
         let report = backup(&context, &request, &NoObserver).await;
@@ -53,19 +58,23 @@ impl Kept {
         Side::Snapshot { repository, entry: Box::new(entry) }
     }
 
-    async fn back_up(&self, number: u8) -> Side {
+    pub(crate) async fn back_up(&self, number: u8) -> Side {
         self.back_up_with(self.shop.store.clone(), None, request("dev", number)).await
     }
 
     fn live(&self) -> Side {
+        Side::Live(Box::new(self.live_store()))
+    }
+
+    pub(crate) fn live_store(&self) -> Live {
         let request = request("dev", 0);
-        Side::Live(Box::new(Live {
+        Live {
             store: self.shop.store.clone(),
             target: request.target,
             selector: request.selector,
             selector_text: request.selector_text,
             with_labels: true,
-        }))
+        }
     }
 
     /// One that is deleted, one that is new, one whose value, description and tags are others.
@@ -80,7 +89,7 @@ impl Kept {
     }
 }
 
-fn identity() -> Identities {
+pub(crate) fn identity() -> Identities {
     Identities::load(&[Path::new(GOLDEN).join("v1/identity_age")], None).unwrap()
 }
 
@@ -89,7 +98,7 @@ fn recipients() -> Vec<Recipient> {
 }
 
 /// Nothing to open with: no identity, and no signing key that fingerprints come from.
-fn nothing() -> CompareContext {
+pub(crate) fn nothing() -> CompareContext {
     CompareContext { identities: Identities::default(), signing_key: None, random: [3; 32] }
 }
 

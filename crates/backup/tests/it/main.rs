@@ -18,6 +18,7 @@ mod drill;
 mod golden;
 mod interrupted;
 mod kill;
+mod life;
 mod old_documents;
 mod reading;
 mod records;

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema};
 use super::{backup, demo, doctor, import, init, key, parameter, show, snapshots, status, verify};
 use super::{backup, demo, doctor, init, parameter, restore, show, snapshots, verify};
 use super::{backup, demo, diff, doctor, init, key, parameter, show, snapshots, status, verify};
+use super::{backup, demo, diff, doctor, init, key, log, parameter, search, show, snapshots, status, verify};
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -54,6 +55,10 @@ enum Subject {
     RestorePlan,
     /// `diff`
     Diff,
+    /// `log`
+    Log,
+    /// `search`
+    Search,
     /// `doctor`
     Doctor,
     /// `demo`
@@ -98,6 +103,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Status => printed::<status::StatusView>(),
         Subject::RestorePlan => printed::<restore::RestorePlan>(),
         Subject::Diff => printed::<diff::DiffView>(),
+        Subject::Log => printed::<log::LogView>(),
+        Subject::Search => printed::<search::SearchView>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),

@@ -1,11 +1,13 @@
 //! How a command line names a state of parameters: a snapshot, the store as it is now, or a file. One place for all commands.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use parados_backup::compare::{CompareContext, Live, Side};
-use parados_backup::repository::{Repository, SnapshotEntry};
+use parados_backup::repository::{Repository, SnapshotEntry, Snapshots};
+use parados_backup::seal::Identities;
 use parados_backup::snapshot_reference::{InvalidReference, SnapshotReference};
 use parados_backup::target::Target;
 
@@ -17,7 +19,7 @@ use crate::config::{
 };
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
-use crate::wiring::{self, keys};
+use crate::wiring::{self, Trust, keys};
 
 /// A state of parameters, as a person names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,43 +64,37 @@ pub(crate) struct OpenedSides {
     pub(crate) notes: Vec<String>,
 }
 
+/// All snapshots that are meant, ready to be read.
+pub(crate) struct OpenedAll {
+    pub(crate) repository: Arc<Repository>,
+    /// In the order of time, of all targets that are meant.
+    pub(crate) entries: Vec<SnapshotEntry>,
+    /// The store as it is now, where it is asked for.
+    pub(crate) live: Option<Live>,
+    /// What opens them.
+    pub(crate) context: CompareContext,
+    /// What whoever reads the outcome should know.
+    pub(crate) notes: Vec<String>,
+}
+
 impl SideFlags<'_> {
     /// Finds what the references mean. `opening` says that documents will be opened even where their manifests would do.
     pub(crate) async fn open(self, references: &[&SideReference], opening: bool) -> Result<OpenedSides> {
-        let config = self.global.configuration()?;
-        let directories = Directories::of_user();
-        let settings = ReadingSettings::resolve(config.as_ref(), &directories, self.environment, self.trust)?;
-        let trust = wiring::trust(&settings)?;
-        let mut repository = None;
-        if references.iter().any(|reference| matches!(reference, SideReference::Snapshot(_))) {
-            let opened = snapshots::open(self.environment, self.store, self.global).await?;
-            let opened = Arc::new(opened.trusting(trust.signers.clone()));
-            let listed = opened.snapshots(&snapshots::filter(self.environment)).await?;
-            repository = Some((opened, listed.entries));
-        }
+        let (settings, trust) = self.trust()?;
         let mut found = Vec::new();
-        for reference in references {
-            if let (SideReference::Snapshot(reference), Some((repository, entries))) = (reference, &repository) {
-                found.push((repository.clone(), reference.resolve(entries)?.clone()));
+        if references.iter().any(|reference| matches!(reference, SideReference::Snapshot(_))) {
+            let (repository, listed) = self.snapshots(&trust).await?;
+            for reference in references {
+                if let SideReference::Snapshot(reference) = reference {
+                    found.push((repository.clone(), reference.resolve(&listed.entries)?.clone()));
+                }
             }
         }
-        let mut notes = Vec::new();
-        for (_, entry) in &found {
-            if !trust.signers.accept(&entry.summary.signer) {
-                notes.push(format!(
-                    "the snapshot {} is signed by somebody who is not trusted here: {}",
-                    entry.summary.id, entry.summary.signer
-                ));
-            }
-        }
-        let same_key =
-            found.windows(2).all(|pair| pair[0].1.summary.fingerprint_key == pair[1].1.summary.fingerprint_key);
-        // Where manifests alone are compared, nobody asks AWS for a key.
-        let sealed_to: Vec<_> = match found.len() < references.len() || !same_key || opening {
-            true => found.iter().flat_map(|(_, entry)| entry.summary.recipients.clone()).collect(),
-            false => Vec::new(),
-        };
-        let identities = keys::reading_identities(&settings.identities, sealed_to).await?;
+        let notes = untrusted(&trust, found.iter().map(|(_, entry)| entry));
+        let key = |at: usize| found.get(at).map(|(_, entry)| &entry.summary.fingerprint_key);
+        let by_manifests = found.len() == references.len() && key(0) == key(1) && !opening;
+        let opened = found.iter().map(|(_, entry)| entry).filter(|_| !by_manifests);
+        let identities = identities(&settings, opened).await?;
         let of = found.first().map(|(_, entry)| entry.summary.target.clone());
         let mut found = found.into_iter();
         let mut sides = Vec::new();
@@ -108,12 +104,46 @@ impl SideFlags<'_> {
                 SideReference::Live => Side::Live(Box::new(self.live(of.as_ref()).await?)),
                 SideReference::Snapshot(_) => {
                     let (repository, entry) = found.next().expect("one was found for each");
-                    snapshot(repository, entry)
+                    Side::Snapshot { repository, entry: Box::new(entry) }
                 }
             });
         }
         let context = CompareContext { identities, signing_key: trust.signing_key, random: rand::random() };
         Ok(OpenedSides { sides, context, notes })
+    }
+
+    /// Finds all snapshots that are meant, with the store as it is now where `live` asks for it. `opening` says that documents will
+    /// be opened.
+    pub(crate) async fn open_all(self, live: bool, opening: bool) -> Result<OpenedAll> {
+        let (settings, trust) = self.trust()?;
+        let (repository, Snapshots { entries, damaged, .. }) = self.snapshots(&trust).await?;
+        let mut notes = untrusted(&trust, &entries);
+        notes.extend(damaged.iter().map(|(key, error)| format!("{key} cannot be read: {error}")));
+        let identities = identities(&settings, entries.iter().filter(|_| opening)).await?;
+        let mut targets: Vec<_> = entries.iter().map(|entry| &entry.summary.target).collect();
+        targets.dedup();
+        let of = targets.first().copied().filter(|_| targets.len() == 1);
+        let live = match live {
+            true => Some(self.live(of).await?),
+            false => None,
+        };
+        let context = CompareContext { identities, signing_key: trust.signing_key, random: rand::random() };
+        Ok(OpenedAll { repository, entries, live, context, notes })
+    }
+
+    fn trust(self) -> Result<(ReadingSettings, Trust)> {
+        let config = self.global.configuration()?;
+        let settings =
+            ReadingSettings::resolve(config.as_ref(), &Directories::of_user(), self.environment, self.trust)?;
+        let trust = wiring::trust(&settings)?;
+        Ok((settings, trust))
+    }
+
+    async fn snapshots(self, trust: &Trust) -> Result<(Arc<Repository>, Snapshots)> {
+        let repository = snapshots::open(self.environment, self.store, self.global).await?;
+        let repository = Arc::new(repository.trusting(trust.signers.clone()));
+        let listed = repository.snapshots(&snapshots::filter(self.environment)).await?;
+        Ok((repository, listed))
     }
 
     /// The store as it is now; where it is compared with a snapshot, the one that the snapshot is of.
@@ -151,8 +181,22 @@ impl SideFlags<'_> {
     }
 }
 
-fn snapshot(repository: Arc<Repository>, entry: SnapshotEntry) -> Side {
-    Side::Snapshot { repository, entry: Box::new(entry) }
+/// What opens these. AWS is asked for a key only where one of them is sealed to it.
+async fn identities<'a>(
+    settings: &ReadingSettings,
+    entries: impl Iterator<Item = &'a SnapshotEntry>,
+) -> Result<Identities> {
+    keys::reading_identities(&settings.identities, entries.flat_map(|entry| &entry.summary.recipients)).await
+}
+
+/// Says of each signer who is not trusted that it is so.
+fn untrusted<'a>(trust: &Trust, entries: impl IntoIterator<Item = &'a SnapshotEntry>) -> Vec<String> {
+    let strangers: BTreeSet<_> = entries
+        .into_iter()
+        .map(|entry| entry.summary.signer.as_str())
+        .filter(|signer| !trust.signers.accept(signer))
+        .collect();
+    strangers.into_iter().map(|signer| format!("signed by somebody who is not trusted here: {signer}")).collect()
 }
 
 /// The one target that is meant: the only one, or the one that the snapshot is of.

@@ -10,9 +10,9 @@ fn help() {
 #[test]
 fn a_wrong_command_line_is_code_2_and_json_where_it_is_asked_for() {
     let home = Home::new();
-    let run = home.run("shema config").code(2);
-    assert!(stderr(&run).contains("a similar subcommand exists: 'schema'"), "{}", stderr(&run));
-    let run = home.run("shema config --output json").code(2);
+    let run = home.run("doctr config").code(2);
+    assert!(stderr(&run).contains("a similar subcommand exists: 'doctor'"), "{}", stderr(&run));
+    let run = home.run("doctr config --output json").code(2);
     let error: serde_json::Value = serde_json::from_str(&stderr(&run)).unwrap();
     assert_eq!((&error["error"]["kind"], &error["exit_code"]), (&"usage".into(), &2.into()));
     assert_eq!(stdout(&run), "");

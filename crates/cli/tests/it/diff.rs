@@ -126,3 +126,32 @@ fn what_cannot_be_opened_is_refused_with_a_hint() {
     let run = home.run("diff latest nothing").code(2);
     assert!(stderr(&run).contains("names no snapshot"), "{}", stderr(&run));
 }
+
+#[test]
+fn the_life_of_a_parameter_and_where_its_value_is_used() {
+    let home = two_snapshots();
+    let log = json(&home, "log /app/dev/a", 0);
+    let events = log["events"].as_array().unwrap();
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["created", "changed"]);
+    assert!(events.iter().all(|event| event["by"].is_string()), "{log}");
+    assert_eq!(events[1]["fields"], serde_json::json!(["value", "tags"]));
+    let run = home.run("log /app/dev/").success();
+    assert!(stdout(&run).lines().any(|line| line.contains("/app/dev/b") && line.contains("deleted (since")));
+    home.run("parameter delete /app/dev/c --yes").success();
+    let live = json(&home, "log /app/dev/c --live --closed", 0);
+    assert_eq!(live["events"][1]["kind"], "deleted");
+    home.run("log /app/nothing").code(3);
+
+    home.run_with("parameter put /app/dev/e -", &format!("{CANARY} of d")).success();
+    home.run("backup -e dev").success();
+    let found = json(&home, "search --same-value-as /app/dev/d", 0);
+    let names = |view: &Value| {
+        let found = view["found"].as_array().unwrap();
+        found.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&found), ["/app/dev/d", "/app/dev/e"]);
+    assert_eq!(names(&json(&home, "search DEV/B --all", 0)), ["/app/dev/b"]);
+    assert!(names(&json(&home, "search /app/*/b", 3)).is_empty(), "it is gone");
+    assert!(!stdout(&run).contains(CANARY) && !log.to_string().contains(CANARY) && !found.to_string().contains(CANARY));
+}

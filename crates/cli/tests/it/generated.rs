@@ -37,6 +37,8 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/snapshots.schema.json", "schema snapshots")]
 #[case("schemas/show.schema.json", "schema show")]
 #[case("schemas/diff.schema.json", "schema diff")]
+#[case("schemas/log.schema.json", "schema log")]
+#[case("schemas/search.schema.json", "schema search")]
 #[case("schemas/copy.schema.json", "schema copy")]
 #[case("schemas/key-change.schema.json", "schema key-change")]
 #[case("schemas/key-check.schema.json", "schema key-check")]
