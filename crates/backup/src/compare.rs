@@ -10,7 +10,6 @@ mod details;
 mod diff;
 mod entry;
 mod join;
-mod key;
 mod life;
 mod search;
 mod side;

@@ -37,7 +37,6 @@ Exit codes:
     2    the command line or the configuration is wrong; nothing was begun
     3    partial (what is missing is named), or nothing matched
     4    different: what was compared is not the same
-    4    different: what was compared is not the same (diff with --exit-code)
     5    stale: a target has no good snapshot that is new enough (status)
     10   a check found bytes that are others than those that were written (changed)
     11   … an object whose end is missing (truncated)

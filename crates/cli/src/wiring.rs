@@ -10,5 +10,4 @@ mod trust;
 pub(crate) use located::Located;
 pub(crate) use store::{EMBEDDED_ACCOUNT, EMBEDDED_REGION, OpenedStore, connect, open_aws, open_embedded, quotas};
 pub(crate) use target::{BackupOptions, BackupRun, Place, TOOL, repository_session};
-pub(crate) use trust::{pins, remember, trust};
-pub(crate) use trust::{Trust, pins, trust};
+pub(crate) use trust::{Trust, pins, remember, trust};

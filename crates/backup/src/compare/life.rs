@@ -22,9 +22,10 @@ use self::trace::{Trace, View};
 use super::diff::throwaway;
 use super::entry::Entry;
 use super::join::Unread;
-use super::{CompareContext, CompareError, Live, key};
+use super::{CompareContext, CompareError, Live};
 use crate::event::Observer;
 use crate::field::Field;
+use crate::fingerprint_key;
 use crate::manifest::SnapshotId;
 use crate::report::chain;
 use crate::repository::{Repository, SnapshotEntry};
@@ -196,7 +197,7 @@ async fn observe_live(
     let mut found = None;
     if let Some(newest) = newest {
         let id = &newest.summary.fingerprint_key;
-        found = key::find(&request.repository, id, context.signing_key.as_ref(), &context.identities).await;
+        found = fingerprint_key::find(&request.repository, id, context.signing_key.as_ref(), &context.identities).await;
     }
     let key = found.unwrap_or_else(|| Arc::new(throwaway(context)));
     let (mut entries, mut records) = (Vec::new(), Vec::new());

@@ -5,10 +5,10 @@ use parados_backup::copy::CopyReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{backup, demo, doctor, import, init, key, parameter, show, snapshots, status, verify};
-use super::{backup, demo, doctor, init, parameter, restore, show, snapshots, verify};
-use super::{backup, demo, diff, doctor, init, key, parameter, show, snapshots, status, verify};
-use super::{backup, demo, diff, doctor, init, key, log, parameter, search, show, snapshots, status, verify};
+use super::{
+    backup, demo, diff, doctor, import, init, key, log, parameter, restore, search, show, snapshots, status, verify,
+};
+
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};

@@ -60,15 +60,14 @@ pub(crate) fn of_source_error(error: &SourceError) -> Vec<String> {
         SourceError::File { .. } => {
             vec!["a snapshot of the repository is named by latest, an id, or a date: @2025-10-15".to_owned()]
         }
+        _ => Vec::new(),
+    }
+}
+
 /// What to do about a side of a comparison that cannot be read.
 pub(crate) fn of_compare_error(error: &CompareError) -> Vec<String> {
     match error {
-        CompareError::Source(SourceError::Open { .. } | SourceError::Snapshot(SnapshotError::Open { .. })) => {
-            vec!["name a file with an identity that opens it: --identity FILE; `parados show` says who can".to_owned()]
-        }
-        CompareError::Source(SourceError::Snapshot(SnapshotError::Differs { .. } | SnapshotError::Document { .. })) => {
-            vec!["`parados verify` says what is wrong with it".to_owned()]
-        }
+        CompareError::Source(source) => of_source_error(source),
         _ => Vec::new(),
     }
 }

@@ -19,6 +19,6 @@ mod key;
 mod kms;
 mod parados;
 mod parameter;
-mod status;
 mod restore;
+mod status;
 mod verify;
