@@ -45,6 +45,13 @@ pub struct ImportContext {
     pub tool: String,
 }
 
+/// The snapshots that a target has, and those that it had.
+#[derive(Debug)]
+struct Known {
+    there: BTreeSet<SnapshotId>,
+    removed: BTreeSet<SnapshotId>,
+}
+
 /// What to take over.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
@@ -57,7 +64,7 @@ pub struct ImportRequest {
 }
 
 /// Takes documents over, the oldest first. One that cannot be taken over is in the report with the reason, and keeps no other from
-/// it; one that is a snapshot already is left out, so that what was stopped is gone on with by doing it again.
+/// it; one that is a snapshot already, or was one and was removed on purpose, is left out, so that what was stopped is gone on with by doing it again.
 ///
 /// # Errors
 /// Those of listing what the repository has.
@@ -69,17 +76,20 @@ pub async fn import(
     let mut documents: Vec<_> = request.documents.iter().collect();
     documents.sort_by(|a, b| (a.started_at, &a.key).cmp(&(b.started_at, &b.key)));
     observer.event(&Event::SnapshotsFound { snapshots: documents.len() as u64 });
-    let mut known = BTreeMap::<Target, BTreeSet<SnapshotId>>::new();
+    let mut known = BTreeMap::<Target, Known>::new();
     let mut imported = Vec::with_capacity(documents.len());
     for document in documents {
         let target = target(&request.project, document);
         let id = id_of(&target, &document.digest);
         if !known.contains_key(&target) {
-            known.insert(target.clone(), ids(&context.repository, &target).await?);
+            known.insert(target.clone(), Known::of(&context.repository, &target).await?);
         }
         let known = known.get_mut(&target).expect("it was inserted above");
         let mut one = ImportedDocument::of(document, target.clone());
-        if !known.insert(id) {
+        if known.removed.contains(&id) {
+            one.outcome = ImportOutcome::Removed;
+            one.snapshot = Some(id.to_string());
+        } else if !known.there.insert(id) {
             one.outcome = ImportOutcome::Present;
             one.snapshot = Some(id.to_string());
         } else if request.dry_run {
@@ -94,7 +104,7 @@ pub async fn import(
                     observer.event(&Event::SnapshotDone { snapshot: id.to_string(), bytes });
                 }
                 Err(error) => {
-                    known.remove(&id);
+                    known.there.remove(&id);
                     one.reason = Some(chain(&error));
                 }
             }
@@ -123,10 +133,15 @@ fn id_of(target: &Target, digest: &Digest) -> SnapshotId {
     SnapshotId::from_bytes(bytes)
 }
 
-/// The snapshots that a target has.
-async fn ids(repository: &Repository, target: &Target) -> Result<BTreeSet<SnapshotId>, RepositoryError> {
-    let snapshots = repository.snapshots(&SnapshotFilter::target(target)).await?;
-    Ok(snapshots.entries.into_iter().map(|entry| entry.summary.id).collect())
+impl Known {
+    async fn of(repository: &Repository, target: &Target) -> Result<Self, RepositoryError> {
+        let filter = SnapshotFilter::target(target);
+        let (snapshots, removals) = (repository.snapshots(&filter).await?, repository.removals(&filter).await?);
+        Ok(Self {
+            there: snapshots.entries.into_iter().map(|entry| entry.summary.id).collect(),
+            removed: removals.entries.into_iter().map(|(_, removal)| removal.snapshot).collect(),
+        })
+    }
 }
 
 async fn take_over(

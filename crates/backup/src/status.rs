@@ -14,7 +14,7 @@ pub use self::report::{
     Gap, GoodSnapshot, Problem, ProblemKind, StatusReport, StatusVerdict, TargetState, TargetStatus,
 };
 use crate::manifest::{ManifestError, Purpose};
-use crate::repository::{Repository, RepositoryError, SnapshotEntry, SnapshotFilter, Snapshots};
+use crate::repository::{Removal, Repository, RepositoryError, SnapshotEntry, SnapshotFilter, Snapshots};
 use crate::target::Target;
 use crate::trust::TrustedSigners;
 use crate::verdict::Verdict;
@@ -63,6 +63,8 @@ struct Found {
     /// Its snapshots, oldest first, but for those of restores.
     entries: Vec<SnapshotEntry>,
     damaged: Vec<(String, ManifestError)>,
+    /// When those were begun that were removed on purpose: they were made, so there is no gap in their place.
+    removed: Vec<Timestamp>,
 }
 
 /// Looks at the targets in a repository. Reads the beginning of every manifest, and of each target the newest one whole: a snapshot
@@ -72,7 +74,8 @@ struct Found {
 /// # Errors
 /// Those of the place. What is wrong with a snapshot is in the report.
 pub async fn status(repository: &Repository, request: &StatusRequest) -> Result<StatusReport, RepositoryError> {
-    let found = by_target(repository.snapshots(&request.filter).await?);
+    let snapshots = repository.snapshots(&request.filter).await?;
+    let found = by_target(snapshots, &repository.removals(&request.filter).await?.entries);
     let mut targets = Vec::with_capacity(found.len());
     for found in found.values() {
         targets.push(look_at(repository, found, request).await?);
@@ -115,8 +118,12 @@ impl ExpectedTarget {
 }
 
 /// What was found, by the place of the chain.
-fn by_target(snapshots: Snapshots) -> BTreeMap<String, Found> {
-    let chain = |key: &str| key.rsplit_once('/').map_or("", |(chain, _)| chain).to_owned();
+fn by_target(snapshots: Snapshots, removals: &[(String, Removal)]) -> BTreeMap<String, Found> {
+    // `FOLDER/PROJECT/ENVIRONMENT/ACCOUNT/REGION/NAME`, without folder and name.
+    let chain = |key: &str| {
+        let key = key.split_once('/').map_or(key, |(_, key)| key);
+        key.rsplit_once('/').map_or("", |(chain, _)| chain).to_owned()
+    };
     let mut targets = BTreeMap::<String, Found>::new();
     for (key, error) in snapshots.damaged {
         let found = targets.entry(chain(&key)).or_default();
@@ -131,6 +138,11 @@ fn by_target(snapshots: Snapshots) -> BTreeMap<String, Found> {
         let Target { project, environment, account, region, .. } = entry.summary.target.clone();
         found.place = [project, environment, account, region];
         found.entries.push(entry);
+    }
+    for (key, removal) in removals {
+        if let Some(found) = targets.get_mut(&chain(key)) {
+            found.removed.push(removal.started_at);
+        }
     }
     targets
 }
@@ -154,7 +166,9 @@ async fn look_at(
             Some(problem) => problems.push(problem),
         }
     }
-    let points: Vec<_> = found.entries.iter().map(|entry| entry.summary.started_at).collect();
+    let begun = found.entries.iter().map(|entry| entry.summary.started_at);
+    let mut points: Vec<_> = begun.chain(found.removed.iter().copied()).collect();
+    points.sort_unstable();
     let gaps = rhythm::gaps(&points, request.every, request.at - request.look_back);
     let [project, environment, account, region] = found.place.clone();
     let mut target = TargetStatus {

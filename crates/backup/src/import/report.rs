@@ -56,6 +56,8 @@ pub enum ImportOutcome {
     Imported,
     /// It was a snapshot before.
     Present,
+    /// It was a snapshot, which was removed on purpose.
+    Removed,
     /// It would become a snapshot, were this no dry run.
     Planned,
     /// It could not become one.
@@ -67,6 +69,7 @@ impl fmt::Display for ImportOutcome {
         f.pad(match self {
             Self::Imported => "imported",
             Self::Present => "present",
+            Self::Removed => "removed",
             Self::Planned => "planned",
             Self::Failed => "failed",
         })

@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::manifest::tests::key;
-use crate::repository::Completion;
+use crate::repository::{Completion, RemovalDraft};
 use crate::seal::Identities;
 use crate::snapshot;
 
@@ -110,6 +110,24 @@ async fn each_document_becomes_a_snapshot_of_its_time_byte_for_byte_and_a_second
     assert_eq!(again.verdict, Verdict::Complete);
     assert!(again.documents.iter().all(|one| one.outcome == ImportOutcome::Present && one.snapshot.is_some()));
     assert_eq!(repository.snapshots(&SnapshotFilter::default()).await.unwrap().entries.len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_removed_on_purpose_is_not_brought_back() {
+    let scene = Scene::new().await;
+    let key_of_file = "2025-10-15/ssm-backup-dev-20251015_120000.json";
+    scene.file(key_of_file, &document("dev", "20251015_120000", "eu-west-1", "v")).await;
+    scene.import(false).await;
+    let repository = &scene.context.repository;
+    let entries = repository.snapshots(&SnapshotFilter::default()).await.unwrap().entries;
+    let read = repository.read_manifest(&entries[0].manifest_key).await.unwrap();
+    let at = Timestamp::UNIX_EPOCH;
+    let draft = RemovalDraft { reason: "old".into(), marked_at: at, removed_at: at, tool: "parados".into() };
+    let removal = repository.begin_removal(&read, draft, &key()).await.unwrap();
+    repository.finish_removal(&removal, &BTreeSet::new()).await.unwrap();
+    let again = scene.import(false).await;
+    assert_eq!((again.verdict, again.documents[0].outcome), (Verdict::Complete, ImportOutcome::Removed));
+    assert!(repository.snapshots(&SnapshotFilter::default()).await.unwrap().entries.is_empty());
 }
 
 #[rstest]

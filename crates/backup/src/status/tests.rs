@@ -1,5 +1,6 @@
 //! What is said of repositories in which something is old, partial, damaged, foreign or not there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
@@ -10,7 +11,7 @@ use rstest::rstest;
 use super::*;
 use crate::manifest::tests::{draft, key, target};
 use crate::report::{Missing, MissingPart};
-use crate::repository::{Completion, Objects};
+use crate::repository::{Completion, Objects, RemovalDraft};
 use crate::signature::SigningKey;
 
 /// Hours since the first snapshot.
@@ -188,6 +189,24 @@ async fn gaps_are_named_and_count_where_that_is_asked() {
     let look_back = SignedDuration::from_hours(20);
     let target = scene.only(&StatusRequest { gaps_count: true, look_back, ..request(121) }).await;
     assert_eq!((target.gaps.len(), target.state), (0, TargetState::Current), "what is long over is not looked back at");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_removed_on_purpose_leaves_no_gap() {
+    let mut scene = Scene::new().await;
+    let mut manifests = Vec::new();
+    for at in [0, 24, 48] {
+        manifests.push(scene.snapshot(at, &key(), |_| {}).await.0);
+    }
+    let read = scene.repository.read_manifest(&manifests[1]).await.unwrap();
+    let (marked_at, removed_at) = (hour(49), hour(49));
+    let draft = RemovalDraft { reason: "kept long enough".into(), marked_at, removed_at, tool: "parados".into() };
+    let removal = scene.repository.begin_removal(&read, draft, &key()).await.unwrap();
+    scene.repository.finish_removal(&removal, &BTreeSet::new()).await.unwrap();
+    let target = scene.only(&request(50)).await;
+    assert_eq!((target.snapshot_count, target.gaps.len(), target.state), (2, 0, TargetState::Current));
+    scene.store.delete(&Path::from("removed/jenkins/dev/123456789012/eu-west-1/0000000002.removed")).await.unwrap();
+    assert_eq!(scene.only(&request(50)).await.gaps.len(), 1, "without its record it is one");
 }
 
 #[tokio::test]

@@ -146,12 +146,13 @@ impl ImportView {
             ("Imported", count(ImportOutcome::Imported)),
             ("Planned", count(ImportOutcome::Planned)),
             ("There before", count(ImportOutcome::Present)),
+            ("Removed since", count(ImportOutcome::Removed)),
             ("Failed", failed.to_string()),
             ("Parados's own", self.own.len().to_string()),
         ]);
         text.push_str(&output.facts(facts.into_iter().filter(|(_, value)| value != "0")));
         let rows: Vec<_> = documents()
-            .filter(|one| one.outcome != ImportOutcome::Present)
+            .filter(|one| !matches!(one.outcome, ImportOutcome::Present | ImportOutcome::Removed))
             .map(row)
             .chain(self.refused.iter().map(|one| {
                 let dash = || "-".to_owned();
