@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Import(Box<import::Args>),
     /// How it stands: the newest good snapshot of each target, its age, and what is missing
     Status(Box<status::Args>),
-    /// Plan what a restore would do
+    /// Plan what a restore would do, do it, and undo it
     #[command(subcommand)]
     Restore(restore::Verb),
     /// Try everything that a backup needs, and say of each whether it is right or what to do

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use error::ConfigError;
 pub(crate) use file::ConfigFile;
-pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags};
+pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags, share};
 pub(crate) use period::Period;
 pub(crate) use settings::{
     KeySettings, QuotaSettings, ReadingSettings, RecipientSettings, RecipientSource, RepositoryPlace,

@@ -74,6 +74,11 @@ impl Directories {
         Ok(self.data()?.join("pins"))
     }
 
+    /// The plans that were applied, each in a folder with its journal.
+    pub(crate) fn restores(&self) -> Result<PathBuf, ConfigError> {
+        Ok(self.data()?.join("restores"))
+    }
+
     /// The key that manifests are signed with.
     pub(crate) fn signing_key(&self) -> Result<PathBuf, ConfigError> {
         Ok(self.keys()?.join("signing_ed25519"))

@@ -53,6 +53,8 @@ enum Subject {
     Status,
     /// `restore plan`
     RestorePlan,
+    /// `restore apply` and `restore undo`
+    RestoreApply,
     /// `diff`
     Diff,
     /// `log`
@@ -102,6 +104,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Import => printed::<import::ImportView>(),
         Subject::Status => printed::<status::StatusView>(),
         Subject::RestorePlan => printed::<restore::RestorePlan>(),
+        Subject::RestoreApply => printed::<restore::RestoreReport>(),
         Subject::Diff => printed::<diff::DiffView>(),
         Subject::Log => printed::<log::LogView>(),
         Subject::Search => printed::<search::SearchView>(),

@@ -224,7 +224,7 @@ impl std::str::FromStr for RecipientFlag {
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
         _ => Err("write more than 0 and at most 1, as 0.5".to_owned()),

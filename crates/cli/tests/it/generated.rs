@@ -46,6 +46,7 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/import.schema.json", "schema import")]
 #[case("schemas/status.schema.json", "schema status")]
 #[case("schemas/restore-plan.schema.json", "schema restore-plan")]
+#[case("schemas/restore-apply.schema.json", "schema restore-apply")]
 #[case("schemas/doctor.schema.json", "schema doctor")]
 #[case("schemas/demo.schema.json", "schema demo")]
 #[case("schemas/init.schema.json", "schema init")]

@@ -20,5 +20,6 @@ mod kms;
 mod parados;
 mod parameter;
 mod restore;
+mod restore_apply;
 mod status;
 mod verify;
