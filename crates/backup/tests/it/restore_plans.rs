@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use object_store::memory::InMemory;
+use parados_backup::backup::backup;
 use parados_backup::document::{HistoryRecord, ParameterRecord};
 use parados_backup::event::NoObserver;
 use parados_backup::field::Field;
+use parados_backup::repository::{Completion, Objects};
 use parados_backup::restore::{
     Action, Change, Conflict, PlanContext, PlanError, RestorePlan, RestoreRequest, RestoreSource, Step, WarningKind,
     plan,
@@ -153,7 +156,7 @@ async fn a_create_says_all_that_a_put_can_say_and_brings_its_tags_along() {
         version: version(7),
         ..whole("/a/b", CANARY)
     };
-    let plan = planned(&shop(), &[wanted.clone()], &everything()).await;
+    let plan = planned(&shop(), std::slice::from_ref(&wanted), &everything()).await;
     let change = &plan.changes[0];
     assert_eq!((change.action, steps(change)), (Action::Create, vec!["create 7 as 1".to_owned()]));
     let Step::Put { put, .. } = &change.steps[0] else { panic!("{change:?}") };
@@ -638,4 +641,32 @@ async fn a_selection_is_of_what_the_parameters_are_in_the_source() {
     assert_eq!(names, ["/b/x"]);
     let request = RestoreRequest { names: Some([name("/a/prod/x")].into()), ..everything() };
     assert_eq!(planned(&shop(), &records, &request).await.changes.len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_snapshot_failed_to_read_is_not_taken_for_deleted() {
+    let shop = shop();
+    for text in ["/a/dev/unread", "/a/dev/whole"] {
+        put(&shop, text, "v").await;
+    }
+    let fault = |nth| {
+        Fault::every(FaultEffect::Before(StoreErrorKind::InternalServerError)).of(Operation::GetParameters).nth(nth)
+    };
+    let store = Arc::new(Faulty::new(shop.store.clone(), [fault(1), fault(2)]));
+    let objects = Objects::new(Arc::new(InMemory::new()), "memory://", Completion::Checked);
+    let context = shop.context(store, objects, &[], None).await;
+    let request = crate::shop::request("dev", 1);
+    let report = backup(&context, &request, &NoObserver).await;
+    let missing: Vec<_> = report.missing.iter().map(|missing| missing.name.as_str()).collect();
+    assert_eq!(missing, ["/a/dev/unread"]);
+    put(&shop, "/a/dev/extra", "v").await;
+
+    let manifest = context.repository.head(&request.target).await.unwrap().unwrap();
+    let source = RestoreSource::Snapshot { repository: context.repository.clone(), manifest: Arc::new(manifest) };
+    let deleting = RestoreRequest { selector: Selector::environment("dev"), delete_extra: true, ..everything() };
+    let plan = plan(&planner(&shop, &source, StoreKind::Aws), &deleting, &NoObserver).await.unwrap();
+    let actions: Vec<_> = plan.changes.iter().map(|change| (change.name.as_str(), change.action)).collect();
+    assert_eq!(actions, [("/a/dev/extra", Action::Delete), ("/a/dev/whole", Action::Unchanged)]);
+    let said = plan.warnings.iter().find(|warning| warning.kind == WarningKind::Incomplete).unwrap();
+    assert!(said.message.contains("/a/dev/unread"), "{said:?}");
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use parados_backup::field::Field;
 use parados_backup::restore::{Action, Change, FieldChange, PlanSource, RestorePlan, Step, Warning};
+use parados_backup::target::StoreKind;
 
 use crate::output::printable;
 
@@ -117,11 +118,11 @@ fn write_change(text: &mut String, change: &Change, name: &str) {
 
 /// What a create makes, in words.
 fn made(change: &Change) -> String {
-    let puts = change.steps.iter().filter_map(|step| match step {
+    let mut puts = change.steps.iter().filter_map(|step| match step {
         Step::Put { put, .. } => Some(put),
         _ => None,
     });
-    let (count, last) = (puts.clone().count(), puts.last());
+    let (count, last) = (puts.clone().count(), puts.next_back());
     let Some(put) = last else { return String::new() };
     let mut words = vec![put.parameter_type.to_string()];
     words.extend(put.tier.map(|tier| tier.to_string()));
@@ -161,11 +162,12 @@ fn write_cost(text: &mut String, plan: &RestorePlan) {
         seconds if seconds < 120.0 => format!("{seconds:.0} seconds"),
         seconds => format!("{:.0} minutes", (seconds / 60.0).ceil()),
     };
-    let month = match estimate.monthly_dollars {
-        0.0 => String::new(),
-        dollars => format!(", and {dollars:+.2} a month"),
+    let money = match (plan.into.kind, estimate.monthly_dollars) {
+        (StoreKind::Embedded, _) => String::new(),
+        (StoreKind::Aws, 0.0) => format!(", ${:.4}", estimate.call_dollars),
+        (StoreKind::Aws, month) => format!(", ${:.4}, and {month:+.2} a month", estimate.call_dollars),
     };
-    _ = writeln!(text, "It takes {calls} calls ({}), {time}, ${:.4}{month}.", each.join(", "), estimate.call_dollars);
+    _ = writeln!(text, "It takes {calls} calls ({}), {time}{money}.", each.join(", "));
     for note in &estimate.notes {
         _ = writeln!(text, "  {}", printable(note));
     }
