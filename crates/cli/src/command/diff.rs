@@ -1,6 +1,6 @@
 //! `parados diff`.
 
-mod view;
+pub(super) mod view;
 
 use parados_backup::compare::{Details, DiffReport, DiffRequest, DifferenceKind, diff};
 use parados_parameter::Selector;

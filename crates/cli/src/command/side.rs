@@ -147,7 +147,7 @@ impl SideFlags<'_> {
     }
 
     /// The store as it is now; where it is compared with a snapshot, the one that the snapshot is of.
-    async fn live(self, of: Option<&Target>) -> Result<Live> {
+    pub(crate) async fn live(self, of: Option<&Target>) -> Result<Live> {
         let mut flags = self.environment.clone();
         if let (None, Some(target)) = (&flags.environment, of) {
             flags.environment = target.environment.parse().ok();

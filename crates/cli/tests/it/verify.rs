@@ -160,3 +160,46 @@ fn a_backup_remembers_what_it_wrote_and_says_when_the_repository_was_put_back() 
     assert!(stderr(&run).contains("put back to an older state"), "{}", stderr(&run));
     report(&home, "", 13);
 }
+
+#[test]
+fn the_store_is_compared_with_a_snapshot_and_damage_is_worse_than_a_difference() {
+    let home = backed_up();
+    let same = report(&home, "--live", 0);
+    assert_eq!((&same["outcome"], &same["live"]["equal"]), (&"right".into(), &true.into()), "{same}");
+    assert_eq!(same["live"]["unchanged"], 2);
+    assert!(report(&home, "", 0).get("live").is_none(), "nobody asked");
+
+    home.run_with("parameter put /shop/dev/api/key - --overwrite", "other").success();
+    home.run("parameter delete /shop/dev/db/password --yes").success();
+    let differs = report(&home, "--live", 4);
+    assert_eq!((&differs["outcome"], &differs["live"]["after"]["kind"]), (&"different".into(), &"live".into()));
+    assert_eq!(differs["live"]["counts"], serde_json::json!({"changed": 1, "deleted": 1}));
+    assert_eq!(differs["findings"], serde_json::json!([]), "a difference is no damage");
+    let text = stdout(&home.run("verify --live").code(4));
+    for said in ["different: ", "changed\t/shop/dev/api/key\t2 → 3", "deleted\t/shop/dev/db/password\t1", "0 unchanged"]
+    {
+        assert!(text.contains(said), "{text}");
+    }
+    assert!(!text.contains(CANARY) && !differs.to_string().contains(CANARY));
+    // The first snapshot has another value of the one that was changed before the second.
+    let first = std::fs::read(manifest(&home, 1)).unwrap();
+    let first: Value = serde_json::from_slice(first.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let id = first["id"].as_str().unwrap();
+    assert_eq!(report(&home, &format!("{id} --live"), 4)["live"]["before"]["id"], id);
+
+    std::fs::remove_file(&documents(&home)[0]).unwrap();
+    let damaged = report(&home, &format!("{id} --live"), 14);
+    assert_eq!((&damaged["outcome"], &damaged["live"]["counts"]["changed"]), (&"damaged".into(), &1.into()));
+    home.run("verify --live --all").code(2);
+}
+
+#[test]
+fn where_the_store_cannot_be_read_damage_is_said_all_the_same() {
+    let home = backed_up();
+    // There are no credentials.
+    let unreadable = "--live --region eu-west-1 --store aws";
+    home.run(&format!("verify {unreadable}")).code(1);
+    std::fs::remove_file(&documents(&home)[1]).unwrap();
+    let report = report(&home, unreadable, 14);
+    assert_eq!(report["unchecked"][0]["object"], "live", "{report}");
+}

@@ -106,7 +106,7 @@ struct FieldView {
 
 impl DiffView {
     /// What there is to print of a report.
-    pub(super) fn of(before: &Side, after: &Side, report: &DiffReport) -> Self {
+    pub(in crate::command) fn of(before: &Side, after: &Side, report: &DiffReport) -> Self {
         let mut counts = BTreeMap::new();
         for difference in &report.differences {
             *counts.entry(difference.kind).or_default() += 1;
@@ -122,6 +122,13 @@ impl DiffView {
             by_manifest: report.by_manifest,
             notes: report.notes.clone(),
         }
+    }
+}
+
+impl DiffView {
+    /// Whether something differs; what could not be read does not say so.
+    pub(in crate::command) fn differs(&self) -> bool {
+        self.counts.keys().any(|kind| *kind != DifferenceKind::Unread)
     }
 }
 
@@ -168,7 +175,7 @@ impl FieldView {
 }
 
 /// A line for each parameter that differs; with details one for each of its fields.
-pub(super) fn text(output: Output, report: &DiffReport, details: Details) -> String {
+pub(in crate::command) fn text(output: Output, report: &DiffReport, details: Details) -> String {
     let differences = report.differences.iter();
     match details {
         Details::Names => output.table(&["CHANGE", "NAME", "VERSION", "MODIFIED", "FIELDS"], differences.map(line)),
@@ -218,7 +225,7 @@ fn word(kind: DifferenceKind) -> &'static str {
 }
 
 /// One line that says how much differs.
-pub(super) fn summary(report: &DiffReport) -> String {
+pub(in crate::command) fn summary(report: &DiffReport) -> String {
     use DifferenceKind::{Changed, Created, Deleted, Recreated, Unread};
     let said = [Created, Changed, Recreated, Deleted, Unread].into_iter().filter_map(|kind| match report.count(kind) {
         0 if matches!(kind, Recreated | Unread) => None,

@@ -1,9 +1,12 @@
 //! What `parados verify` prints.
 
+use parados_backup::compare::Details;
 use parados_backup::verify::{FindingKind, VerifyReport};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::live::Compared;
+use crate::command::diff::{self, DiffView};
 use crate::exit_code;
 use crate::output::{Output, printable};
 
@@ -15,36 +18,45 @@ enum Outcome {
     Right,
     /// What was checked is right, and some of what was asked for could not be.
     Partial,
+    /// What was checked is right, and the store is not as the snapshot has it.
+    Different,
     /// Something is wrong.
     Damaged,
 }
 
 /// What `verify` prints.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct VerifyView {
+pub(crate) struct VerifyView<'a> {
     /// What came of it.
     outcome: Outcome,
     #[serde(flatten)]
     report: VerifyReport,
+    /// The snapshot and the store as it is now, with --live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<&'a DiffView>,
 }
 
-impl VerifyView {
-    /// What there is to print of a report.
-    pub(super) fn of(report: VerifyReport) -> Self {
+impl<'a> VerifyView<'a> {
+    /// What there is to print of a report, and of what was compared.
+    pub(super) fn of(report: VerifyReport, live: Option<&'a DiffView>) -> Self {
         let outcome = match (report.findings.is_empty(), report.unchecked.is_empty()) {
             (false, _) => Outcome::Damaged,
+            (true, _) if live.is_some_and(DiffView::differs) => Outcome::Different,
             (true, false) => Outcome::Partial,
             (true, true) => Outcome::Right,
         };
-        Self { outcome, report }
+        Self { outcome, report, live }
     }
 
     /// The worst damage decides.
     pub(super) fn exit_code(&self) -> u8 {
         match self.report.worst() {
             Some(kind) => code(kind),
-            None if self.outcome == Outcome::Partial => exit_code::PARTIAL,
-            None => exit_code::COMPLETE,
+            None => match self.outcome {
+                Outcome::Different => exit_code::DIFFERENT,
+                Outcome::Partial => exit_code::PARTIAL,
+                Outcome::Right | Outcome::Damaged => exit_code::COMPLETE,
+            },
         }
     }
 }
@@ -61,11 +73,12 @@ fn code(kind: FindingKind) -> u8 {
 }
 
 /// It, for a person.
-pub(super) fn text(output: Output, view: &VerifyView) -> String {
+pub(super) fn text(output: Output, view: &VerifyView<'_>, live: Option<&Compared>) -> String {
     let report = &view.report;
     let verdict = match view.outcome {
         Outcome::Right => "right: all that was checked is what it was".to_owned(),
         Outcome::Partial => format!("partial: {} could not be checked", number(report.unchecked.len(), "object")),
+        Outcome::Different => "different: all that was checked is what it was, and the store is not".to_owned(),
         Outcome::Damaged => format!("DAMAGED: {}", number(report.findings.len(), "finding")),
     };
     let checked = &report.checked;
@@ -87,7 +100,8 @@ pub(super) fn text(output: Output, view: &VerifyView) -> String {
         let trusted = if signer.trusted { "trusted" } else { "not known" };
         ("Signer", format!("{} ({trusted}, {})", signer.signer, number(signer.manifests as usize, "manifest")))
     });
-    let mut text = output.facts(facts.into_iter().chain(chains).chain(signers));
+    let compared = live.map(|live| ("Live", diff::view::summary(&live.report)));
+    let mut text = output.facts(facts.into_iter().chain(chains).chain(signers).chain(compared));
     if !report.findings.is_empty() {
         let rows = report.findings.iter().map(|finding| {
             let parameter = finding.parameter.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
@@ -104,7 +118,11 @@ pub(super) fn text(output: Output, view: &VerifyView) -> String {
         let rows = report.unchecked.iter().map(|one| vec![one.object.clone(), one.reason.clone()]);
         text += &format!("\nNot checked:\n{}", output.table(&["OBJECT", "WHY"], rows));
     }
-    let notes = report.notes.iter().map(|note| format!("note: {}\n", printable(note)));
+    if let Some(live) = live.filter(|live| !live.report.differences.is_empty()) {
+        text += &format!("\n{}", diff::view::text(output, &live.report, Details::Names));
+    }
+    let notes = report.notes.iter().chain(live.into_iter().flat_map(|live| &live.report.notes));
+    let notes = notes.map(|note| format!("note: {}\n", printable(note)));
     text + &notes.collect::<String>()
 }
 
