@@ -50,6 +50,8 @@ pub struct S3Options {
     pub region: String,
     /// Where S3 is, when it is not AWS's own for the Region. `http://` is allowed here.
     pub endpoint: Option<String>,
+    /// Whether AWS's own endpoint is the one whose cryptography is validated under FIPS 140.
+    pub use_fips: bool,
     /// What each upload asks for.
     pub server_side_encryption: ServerSideEncryption,
 }
@@ -347,18 +349,23 @@ fn open_s3(bucket: &Bucket, options: &S3Options) -> object_store::Result<object_
         }
         ServerSideEncryption::AwsKms(key) => builder.with_sse_kms_encryption(key.as_str()),
     };
-    match &options.endpoint {
-        Some(endpoint) => {
-            builder =
-                builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(endpoint.starts_with("http://"));
-        }
-        // The library knows the endpoints of AWS's main partition only.
-        None if options.region.starts_with("cn-") => {
-            builder = builder.with_endpoint(format!("https://s3.{}.amazonaws.com.cn", options.region));
-        }
-        None => {}
+    if let Some(endpoint) = endpoint(options) {
+        builder =
+            builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(endpoint.starts_with("http://"));
     }
     builder.build()
+}
+
+/// Where S3 is, where that is not what the library would say: it knows the common endpoints of AWS's main partition only.
+fn endpoint(options: &S3Options) -> Option<String> {
+    let S3Options { region, endpoint, use_fips, .. } = options;
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    match endpoint {
+        Some(endpoint) => Some(endpoint.clone()),
+        None if *use_fips => Some(format!("https://s3-fips.{region}.{domain}")),
+        None if region.starts_with("cn-") => Some(format!("https://s3.{region}.{domain}")),
+        None => None,
+    }
 }
 
 fn retry() -> RetryConfig {
@@ -398,6 +405,27 @@ mod tests {
         let below = RepositoryUrl::Folder(file.join("x"));
         let error = below.open(&OpenOptions { create_folder: true, ..OpenOptions::default() }).unwrap_err();
         assert!(matches!(error, RepositoryError::Folder { .. }), "{error}");
+    }
+
+    #[test]
+    fn s3_is_where_the_region_and_fips_say_and_elsewhere_when_told() {
+        let credentials: AwsCredentialProvider =
+            Arc::new(object_store::StaticCredentialProvider::new(object_store::aws::AwsCredential {
+                key_id: "k".into(),
+                secret_key: "s".into(),
+                token: None,
+            }));
+        let at = |region: &str, use_fips, told: Option<&str>| {
+            let server_side_encryption = ServerSideEncryption::Aes256;
+            let (region, told) = (region.to_owned(), told.map(ToOwned::to_owned));
+            let credentials = Arc::clone(&credentials);
+            endpoint(&S3Options { credentials, region, endpoint: told, use_fips, server_side_encryption })
+        };
+        assert_eq!(at("eu-west-1", false, None), None);
+        assert_eq!(at("us-gov-west-1", true, None).unwrap(), "https://s3-fips.us-gov-west-1.amazonaws.com");
+        assert_eq!(at("us-east-1", true, None).unwrap(), "https://s3-fips.us-east-1.amazonaws.com");
+        assert_eq!(at("cn-north-1", false, None).unwrap(), "https://s3.cn-north-1.amazonaws.com.cn");
+        assert_eq!(at("us-east-1", true, Some("http://here")).unwrap(), "http://here");
     }
 
     #[test]

@@ -23,6 +23,7 @@ fn options(endpoint: String, server_side_encryption: ServerSideEncryption) -> Op
             credentials: Arc::new(StaticCredentialProvider::new(credential)),
             region: "eu-west-1".into(),
             endpoint: Some(endpoint),
+            use_fips: false,
             server_side_encryption,
         }),
         ..OpenOptions::default()

@@ -137,6 +137,7 @@ async fn options(
         credentials: Arc::new(SessionCredentials(session.credentials())),
         region,
         endpoint: session.endpoint_url("S3"),
+        use_fips: session.use_fips(),
         server_side_encryption: match &settings.s3_kms_key {
             Some(key) => ServerSideEncryption::AwsKms(key.clone()),
             None => ServerSideEncryption::Aes256,
