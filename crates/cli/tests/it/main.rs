@@ -5,6 +5,7 @@
 mod aws;
 mod aws_account;
 mod aws_backup;
+mod aws_copy;
 mod aws_refusals;
 mod aws_stop;
 mod backup;
