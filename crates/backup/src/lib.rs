@@ -17,6 +17,7 @@ mod fingerprint_key;
 pub mod import;
 pub mod manifest;
 pub mod pin;
+pub mod prune;
 pub mod report;
 pub mod repository;
 pub mod reseal;

@@ -117,7 +117,7 @@ impl RetentionPolicy {
             let recent = newest_first.iter().filter(|at| snapshots[**at].at >= since);
             recent.for_each(|at| _ = rules[*at].insert(Rule::Within));
         }
-        let calendar: [(Rule, u32, fn(DateTime) -> Calendar); 5] = [
+        let calendar: [CalendarRule; 5] = [
             (Rule::Hourly, self.hourly, |at| (at.year(), at.day_of_year(), at.hour())),
             (Rule::Daily, self.daily, |at| (at.year(), at.day_of_year(), 0)),
             (Rule::Weekly, self.weekly, |at| {
@@ -139,6 +139,9 @@ impl RetentionPolicy {
         rules.into_iter().map(|rules| rules.into_iter().collect()).collect()
     }
 }
+
+/// A rule, how many periods it keeps one of, and in which of them a time is.
+type CalendarRule = (Rule, u32, fn(DateTime) -> Calendar);
 
 /// A year and what of it.
 type Calendar = (i16, i16, i8);

@@ -9,9 +9,11 @@ mod doctor;
 mod import;
 mod init;
 mod key;
+mod lock;
 mod log;
 mod man;
 mod parameter;
+mod prune;
 mod reference;
 mod restore;
 mod schema;
@@ -54,6 +56,11 @@ pub(crate) enum Command {
     Verify(Box<verify::Args>),
     /// Take over the documents that the pipeline before Parados wrote, as snapshots of their time
     Import(Box<import::Args>),
+    /// Mark the snapshots that are not kept any longer, and remove those whose grace time is over
+    Prune(Box<prune::Args>),
+    /// Lock snapshots, so that they are not pruned
+    #[command(subcommand)]
+    Lock(Box<lock::Verb>),
     /// How it stands: the newest good snapshot of each target, its age, and what is missing
     Status(Box<status::Args>),
     /// Plan what a restore would do, do it, and undo it
@@ -92,6 +99,8 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Copy(args) => copy::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
         Command::Import(args) => import::run(&args, global),
+        Command::Prune(args) => prune::run(&args, global),
+        Command::Lock(verb) => done(lock::run(&verb, global)),
         Command::Status(args) => status::run(&args, global),
         Command::Restore(verb) => restore::run(verb, global),
         Command::Doctor(args) => doctor::run(&args, global),

@@ -15,11 +15,13 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use error::ConfigError;
 pub(crate) use file::ConfigFile;
-pub(crate) use flags::{EnvironmentFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags, share};
+pub(crate) use flags::{
+    EnvironmentFlags, KeepFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags, share,
+};
 pub(crate) use period::Period;
 pub(crate) use settings::{
     KeySettings, QuotaSettings, ReadingSettings, RecipientSettings, RecipientSource, RepositoryPlace,
-    RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings,
+    RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings, prune_rules,
 };
 pub(crate) use value::{Name, StoreChoice, TrustedSigner};
 

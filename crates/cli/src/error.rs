@@ -13,6 +13,7 @@ use anstyle::{AnsiColor, Style};
 use parados_backup::collect::CollectError;
 use parados_backup::compare::CompareError;
 use parados_backup::pin::PinError;
+use parados_backup::prune::PruneError;
 use parados_backup::repository::RepositoryError;
 use parados_backup::restore::{PlanError, SourceError};
 use parados_backup::seal::{IdentityError, SealError};
@@ -289,6 +290,16 @@ impl From<CompareError> for Failure {
 impl From<PinError> for Failure {
     fn from(error: PinError) -> Self {
         Self::caused(FailureKind::Failed, &error)
+    }
+}
+
+impl From<PruneError> for Failure {
+    fn from(error: PruneError) -> Self {
+        let kind = match error {
+            PruneError::EmptyPolicy => FailureKind::Usage,
+            _ => FailureKind::Failed,
+        };
+        Self::caused(kind, &error).hints(error.hints())
     }
 }
 

@@ -14,7 +14,8 @@ use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    UploadPart,
 };
 
 /// What happens.
@@ -58,6 +59,8 @@ pub(crate) struct Plan {
     /// From 0; none happens where there are fewer calls.
     nth: usize,
     effect: Effect,
+    /// Whether nothing answers any more after it.
+    dead: bool,
     /// Where the store's objects are, for the middle of a call.
     folder: PathBuf,
     calls: Mutex<Vec<&'static str>>,
@@ -65,7 +68,12 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(nth: usize, effect: Effect, folder: impl Into<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { nth, effect, folder: folder.into(), calls: Mutex::default() })
+        Arc::new(Self { nth, effect, dead: false, folder: folder.into(), calls: Mutex::default() })
+    }
+
+    /// After the nth call no other arrives, as when the process ends there.
+    pub(crate) fn dead_after(nth: usize, effect: Effect) -> Arc<Self> {
+        Arc::new(Self { nth, effect, dead: true, folder: PathBuf::new(), calls: Mutex::default() })
     }
 
     /// The calls so far, by name.
@@ -76,7 +84,11 @@ impl Plan {
     fn hit(&self, call: &'static str) -> Option<Effect> {
         let mut calls = self.calls.lock().unwrap();
         calls.push(call);
-        (calls.len() - 1 == self.nth).then_some(self.effect)
+        match calls.len() - 1 {
+            call if call == self.nth => Some(self.effect),
+            call if call > self.nth && self.dead => Some(Effect::FailBefore),
+            _ => None,
+        }
     }
 
     fn error(&self, path: &str) -> Error {
@@ -183,7 +195,16 @@ impl ObjectStore for Interrupted {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let (store, plan) = (Arc::clone(&self.inner), Arc::clone(&self.plan));
+        let delete = move |location: Result<Path>| {
+            let (store, plan) = (Arc::clone(&store), Arc::clone(&plan));
+            async move {
+                let location = location?;
+                plan.around("delete", location.as_ref(), store.delete(&location), no_middle()).await?;
+                Ok(location)
+            }
+        };
+        locations.then(delete).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

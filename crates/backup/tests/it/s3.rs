@@ -1,12 +1,14 @@
 //! The repository in S3, with moto on the other side and the AWS CLI reading back what was put.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use object_store::StaticCredentialProvider;
 use object_store::aws::AwsCredential;
 use parados_backup::repository::{
-    Access, Finished, OpenOptions, PART_BYTES, Repository, RepositoryError, RepositoryUrl, S3Options,
+    Access, Finished, OpenOptions, PART_BYTES, RemovalDraft, Repository, RepositoryError, RepositoryUrl, S3Options,
     ServerSideEncryption, SnapshotFilter,
 };
 use parados_backup::signature::SigningKey;
@@ -119,6 +121,38 @@ async fn every_object_is_encrypted_as_configured_and_what_was_put(#[values(false
     assert_eq!(std::fs::read(file).unwrap(), vec![b'x'; 2 * PART_BYTES + 5]);
     assert_eq!(aws(&moto, &["s3", "cp", &format!("{url}/latest.txt"), "-"]), large);
     assert_eq!(repository.snapshots(&SnapshotFilter::target(&target())).await.unwrap().entries.len(), 2);
+}
+
+/// Under a prefix, as many repositories can be in one bucket.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_is_marked_and_removed_and_the_bucket_tells_the_time() {
+    let moto = start();
+    let repository = open(&moto, "s3://backups/prefix").await.unwrap();
+    let key = SigningKey::from_seed(&[1; 32], "parados");
+    let (first, second) = (back_up(&repository, 10).await.unwrap(), back_up(&repository, 10).await.unwrap());
+    let found = repository.snapshots(&SnapshotFilter::default()).await.unwrap().entries;
+    let wanted = found.iter().find(|entry| entry.summary.document.key == first).unwrap();
+    let manifest = repository.read_manifest(&wanted.manifest_key).await.unwrap();
+    repository.mark(&wanted.summary, manifest.digest, now(), "test", &key).await.unwrap();
+    assert_eq!(repository.marks(&SnapshotFilter::default()).await.unwrap().entries.len(), 1);
+    let tool = "test".to_owned();
+    let draft = RemovalDraft { reason: "test".into(), marked_at: now(), removed_at: now(), tool };
+    let removal = repository.begin_removal(&manifest, draft, &key).await.unwrap();
+    for _ in 0..2 {
+        repository.finish_removal(&removal, &BTreeSet::new()).await.unwrap();
+    }
+    let time = repository.time_of_place(7).await.unwrap();
+    assert!(time.duration_since(Timestamp::now()).abs() < SignedDuration::from_mins(5), "{time}");
+    assert_eq!(back_up(&repository, 10).await.unwrap().len(), first.len());
+
+    let listed = ["s3api", "list-objects-v2", "--bucket", "backups", "--query", "Contents[].Key", "--output", "text"];
+    let listed = aws(&moto, &listed);
+    assert!(!listed.contains(&first) || first == second, "{listed}");
+    assert!(listed.contains(&second) && listed.contains("/0000000001.removed"), "{listed}");
+    for gone in ["0000000001.manifest", ".mark", ".clock"] {
+        assert!(!listed.contains(gone), "{gone}: {listed}");
+    }
+    assert!(listed.contains("0000000003.manifest"), "{listed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

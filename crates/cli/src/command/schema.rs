@@ -2,13 +2,14 @@
 
 use clap::ValueEnum;
 use parados_backup::copy::CopyReport;
+use parados_backup::prune::PruneReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    backup, demo, diff, doctor, import, init, key, log, parameter, restore, search, show, snapshots, status, verify,
+    backup, demo, diff, doctor, import, init, key, lock, log, parameter, restore, search, show, snapshots, status,
+    verify,
 };
-
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
 use crate::error::{ErrorDocument, Result};
@@ -49,6 +50,10 @@ enum Subject {
     Verify,
     /// `import`
     Import,
+    /// `prune`
+    Prune,
+    /// `lock add`, `lock list` and `lock remove`
+    Lock,
     /// `status`
     Status,
     /// `restore plan`
@@ -102,6 +107,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Copy => printed::<CopyReport>(),
         Subject::Verify => printed::<verify::VerifyView>(),
         Subject::Import => printed::<import::ImportView>(),
+        Subject::Prune => printed::<PruneReport>(),
+        Subject::Lock => printed::<lock::LocksView>(),
         Subject::Status => printed::<status::StatusView>(),
         Subject::RestorePlan => printed::<restore::RestorePlan>(),
         Subject::RestoreApply => printed::<restore::RestoreReport>(),

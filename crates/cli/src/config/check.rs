@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_saphyr::{Location, Spanned};
 
 use super::error::Problem;
-use super::file::{ConfigFile, EncryptionAlgorithm, EncryptionSection, QuotaSection, TargetSection};
+use super::file::{ConfigFile, EncryptionAlgorithm, EncryptionSection, KeepSection, QuotaSection, TargetSection};
 use super::value::{Name, StoreChoice};
 
 type Check = Result<(), Problem>;
@@ -24,6 +24,7 @@ pub(super) fn check(file: &ConfigFile) -> Check {
     }
     check_encryption(file.encryption.as_ref())?;
     check_quota(file.quota.as_ref())?;
+    check_keep(file.keep.as_ref())?;
     check_targets(file.targets.as_ref(), file.store.as_ref().map(|store| &store.0))?;
     for (name, environment) in &file.environments.value {
         if let Err(error) = name.parse::<Name>() {
@@ -32,6 +33,7 @@ pub(super) fn check(file: &ConfigFile) -> Check {
         let Some(environment) = environment else { continue };
         check_encryption(environment.encryption.as_ref())?;
         check_quota(environment.quota.as_ref())?;
+        check_keep(environment.keep.as_ref())?;
         let store = environment.store.as_ref().or(file.store.as_ref()).map(|store| &store.0);
         check_targets(environment.targets.as_ref(), store)?;
     }
@@ -72,6 +74,20 @@ fn check_quota(quota: Option<&Spanned<QuotaSection>>) -> Check {
         return refuse(*referenced, "a share of no limit is none", "take `share` or `unlimited` out");
     }
     Ok(())
+}
+
+fn check_keep(keep: Option<&Spanned<KeepSection>>) -> Check {
+    let Some(Spanned { value, referenced, .. }) = keep else { return Ok(()) };
+    let KeepSection { last, hourly, daily, weekly, monthly, yearly, within, grace: _ } = value;
+    let numbers = [last, hourly, daily, weekly, monthly, yearly].map(|number| number.unwrap_or(0));
+    match numbers.iter().all(|number| *number == 0) && within.is_none() {
+        true => refuse(
+            *referenced,
+            "nothing would be kept but the last good snapshot",
+            "say what to keep, as `keep: {last: 7, monthly: 12}`, or take `keep` out",
+        ),
+        false => Ok(()),
+    }
 }
 
 fn check_targets(targets: Option<&Spanned<Vec<TargetSection>>>, store: Option<&StoreChoice>) -> Check {

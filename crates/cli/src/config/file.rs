@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use parados_backup::repository::RepositoryUrl;
+use parados_backup::retention::Period;
 use parados_backup::seal::Recipient;
 use parados_parameter::{Glob, KeyId, ParameterType, Tag, Tier};
 use schemars::JsonSchema;
@@ -47,6 +48,10 @@ macro_rules! with_settings {
             /// Whose signatures count when snapshots are checked: OpenSSH ed25519 public keys (`ssh-ed25519 AAAA…`), or files of them, one
             /// a line. This machine's own signing key counts too. Where neither names anybody, every signer is accepted.
             pub(crate) trusted_signers: Option<Vec<Parsed<TrustedSigner>>>,
+            /// What `parados prune` keeps. A snapshot that none of these keeps is marked, and removed by a later run when its grace
+            /// time is over.
+            #[schemars(with = "Option<KeepSection>")]
+            pub(crate) keep: Option<Spanned<KeepSection>>,
             /// How much of the account's quota a backup takes.
             #[schemars(with = "Option<QuotaSection>")]
             pub(crate) quota: Option<Spanned<QuotaSection>>,
@@ -124,6 +129,29 @@ pub(crate) struct TargetSection {
     pub(crate) external_id: Option<String>,
     /// The profile of the AWS configuration.
     pub(crate) profile: Option<String>,
+}
+
+/// Which snapshots of a target are kept. One is kept when any of these keeps it. The newest and the last good one always are, and those
+/// that are locked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct KeepSection {
+    /// This many of the newest.
+    pub(crate) last: Option<u32>,
+    /// The newest of each of this many hours that have one, in UTC; a complete one rather than a partial one, here and below.
+    pub(crate) hourly: Option<u32>,
+    /// Of each of this many days.
+    pub(crate) daily: Option<u32>,
+    /// Of each of this many weeks, which begin on Monday.
+    pub(crate) weekly: Option<u32>,
+    /// Of each of this many months.
+    pub(crate) monthly: Option<u32>,
+    /// Of each of this many years.
+    pub(crate) yearly: Option<u32>,
+    /// All that are at most this much older than the newest: `12h`, `30d`, `6w`, `3mo`, `1y`.
+    pub(crate) within: Option<Parsed<Period>>,
+    /// How long what is not kept stays marked before it is removed. By default `7d`.
+    pub(crate) grace: Option<Parsed<Period>>,
 }
 
 /// How S3 encrypts what is stored there (`x-amz-server-side-encryption`).

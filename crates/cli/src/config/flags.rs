@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use parados_backup::repository::RepositoryUrl;
+use parados_backup::retention::{Period as RetentionPeriod, RetentionPolicy};
 use parados_backup::seal::{Recipient, RecipientError};
 use parados_parameter::{Glob, ParameterType, Selector, Tag, Tier};
 
@@ -196,6 +197,52 @@ pub(crate) struct SnapshotFlags {
     /// Back all targets up at once
     #[arg(long)]
     pub(crate) parallel: bool,
+}
+
+/// What is kept. Given one of these, the file's `keep` does not count but for its grace time.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Keep")]
+pub(crate) struct KeepFlags {
+    /// Keep this many of the newest of each target
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_last: u32,
+    /// Keep the newest of each of this many hours that have one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_hourly: u32,
+    /// Of each of this many days
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_daily: u32,
+    /// Of each of this many weeks
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_weekly: u32,
+    /// Of each of this many months
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_monthly: u32,
+    /// Of each of this many years
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_yearly: u32,
+    /// Keep all that are at most this much older than the newest: 12h, 30d, 6w, 3mo, 1y
+    #[arg(long, value_name = "TIME")]
+    keep_within: Option<RetentionPeriod>,
+    /// How long what is not kept stays marked before it is removed [default: the file's, or 7d]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) grace: Option<RetentionPeriod>,
+}
+
+impl KeepFlags {
+    /// The policy that they make; none where none is given.
+    pub(crate) fn policy(&self) -> Option<RetentionPolicy> {
+        let policy = RetentionPolicy {
+            last: self.keep_last,
+            hourly: self.keep_hourly,
+            daily: self.keep_daily,
+            weekly: self.keep_weekly,
+            monthly: self.keep_monthly,
+            yearly: self.keep_yearly,
+            within: self.keep_within,
+        };
+        (!policy.is_empty()).then_some(policy)
+    }
 }
 
 /// A `--recipient`.

@@ -1,6 +1,7 @@
 //! What is to be done for one environment: what the file says, with what the command line says in its place, and the defaults for
 //! what neither says.
 
+mod keep;
 mod keys;
 mod reading;
 mod selection;
@@ -13,6 +14,7 @@ use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::Recipient;
 use parados_parameter::{KeyId, Selector};
 
+pub(crate) use self::keep::prune_rules;
 pub(crate) use self::keys::{KeySettings, RecipientSource};
 pub(crate) use self::reading::ReadingSettings;
 use self::sources::Sources;

@@ -44,6 +44,8 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/key-check.schema.json", "schema key-check")]
 #[case("schemas/verify.schema.json", "schema verify")]
 #[case("schemas/import.schema.json", "schema import")]
+#[case("schemas/prune.schema.json", "schema prune")]
+#[case("schemas/lock.schema.json", "schema lock")]
 #[case("schemas/status.schema.json", "schema status")]
 #[case("schemas/restore-plan.schema.json", "schema restore-plan")]
 #[case("schemas/restore-apply.schema.json", "schema restore-apply")]

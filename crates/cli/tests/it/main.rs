@@ -20,6 +20,7 @@ mod key;
 mod kms;
 mod parados;
 mod parameter;
+mod prune;
 mod restore;
 mod restore_apply;
 mod status;
