@@ -1,9 +1,13 @@
 //! The parameters that are read: 500 bytes each that do not compress, with the metadata that a company's have.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use parados_parameter::{Description, ParameterName, ParameterType, PutRequest, Secret, SystemClock, Tag};
+use parados_parameter::reading::describe_all;
+use parados_parameter::{
+    Description, ParameterName, ParameterStore as _, ParameterType, PutRequest, Secret, SystemClock, Tag,
+};
 use parados_store::{EmbeddedStore, InitOptions, OpenOptions};
 
 use crate::Outcome;
@@ -19,6 +23,27 @@ pub(crate) async fn fill(directory: &Path, count: u32) -> Outcome<()> {
         let requests: Result<Vec<PutRequest>, _> = (start..count.min(start + BATCH)).map(parameter).collect();
         store.put_all(&requests?).await?;
     }
+    store.close().await;
+    Ok(())
+}
+
+/// Puts every so many parameters of a store that `fill` made once more, with the next one's value; deletes one and makes one.
+pub(crate) async fn change(directory: &Path, every: u32) -> Outcome<()> {
+    let store = open(directory).await?;
+    let count = u32::try_from(describe_all(&store, &[]).await?.len())?;
+    let put = |number| {
+        let request = parameter(number)?;
+        Ok::<_, Box<dyn Error>>(PutRequest {
+            value: Secret::new(value(number + 1)),
+            overwrite: true,
+            tags: Vec::new(),
+            ..request
+        })
+    };
+    let requests: Result<Vec<PutRequest>, _> = (1..count).step_by(every as usize).map(put).collect();
+    store.put_all(&requests?).await?;
+    store.put(&parameter(count)?).await?;
+    store.delete(&parameter(0)?.name).await?;
     store.close().await;
     Ok(())
 }

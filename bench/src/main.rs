@@ -1,12 +1,17 @@
-//! What of the benchmark only the libraries can do. `cargo xtask bench backup` calls it and prints what it says:
+//! What of the benchmark only the libraries can do. `cargo xtask bench` calls it and prints what it says:
 //!
 //! * `fill DIRECTORY N` makes an embedded store of N parameters of 500 bytes;
 //! * `stages DIRECTORY RECIPIENT` says what each stage of a backup of it costs, a line each;
-//! * `quota` reads 10,000 parameters under AWS's quotas, in virtual time.
+//! * `quota` reads 10,000 parameters under AWS's quotas, in virtual time;
+//! * `restore` restores as many under them;
+//! * `change DIRECTORY N` puts every Nth parameter of a store anew, and deletes one and makes one;
+//! * `throw-away N` puts so many into a store that is thrown away, reads them, and says how long both took.
 
 mod fill;
 mod quota;
+mod restore;
 mod stages;
+mod throw_away;
 
 use std::env;
 use std::error::Error;
@@ -34,8 +39,14 @@ fn run(arguments: &[&str]) -> Outcome<()> {
     runtime.enable_all();
     match arguments {
         ["fill", directory, count] => runtime.build()?.block_on(fill::fill(Path::new(directory), count.parse()?)),
+        ["change", directory, every] => runtime.build()?.block_on(fill::change(Path::new(directory), every.parse()?)),
+        ["throw-away", count] => runtime.build()?.block_on(throw_away::print(count.parse()?)),
+        ["restore"] => runtime.start_paused(true).build()?.block_on(restore::print(10_000)),
         ["stages", directory, recipient] => runtime.build()?.block_on(stages::print(Path::new(directory), recipient)),
         ["quota"] => runtime.start_paused(true).build()?.block_on(quota::print(10_000)),
-        _ => Err("usage: bench fill DIRECTORY N | stages DIRECTORY RECIPIENT | quota".into()),
+        _ => {
+            Err("usage: bench fill|change DIRECTORY N | stages DIRECTORY RECIPIENT | throw-away N | quota | restore"
+                .into())
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! `cargo xtask bench backup`: what a backup costs, beside what others cost for the same, in one run on one machine.
-//! The parts are independent; each makes one table.
+//! `cargo xtask bench backup|recovery`: what a backup, and what recovery costs, beside what others cost for the same, in one run on one
+//! machine. The parts are independent; each makes tables of its own.
 
 mod embedded;
 mod moto;
+mod page;
 mod quota;
+mod recovery;
 mod startup;
 mod table;
 
@@ -17,10 +19,46 @@ use crate::{packages, step, venv};
 
 use self::table::Table;
 
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Backups.
+    Backup,
+    /// Verify, compare, restore and drill.
+    Recovery,
+}
+
+type Part = fn(&Bench) -> Result<Vec<Table>, Failure>;
+
+impl Subject {
+    /// The name on the command line.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Recovery => "recovery",
+        }
+    }
+
+    fn parts(self) -> [(&'static str, Part); 4] {
+        match self {
+            Self::Backup => {
+                [("moto", moto::run), ("quota", quota::run), ("embedded", embedded::run), ("startup", startup::run)]
+            }
+            Self::Recovery => [
+                ("diff", recovery::diff),
+                ("restore", recovery::restore),
+                ("drill", recovery::drill),
+                ("verify", recovery::verify),
+            ],
+        }
+    }
+}
+
 /// What is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BenchOptions {
-    /// `moto`, `quota`, `embedded` or `startup`; without one, all.
+    subject: Subject,
+    /// The name of one of its parts; without one, all.
     part: Option<String>,
     /// The small sizes alone, once each: to see that it works.
     quick: bool,
@@ -33,8 +71,9 @@ pub(crate) struct BenchOptions {
 impl BenchOptions {
     /// # Errors
     /// When an argument is not known.
-    pub(crate) fn parse(arguments: &[&str]) -> Result<BenchOptions, Failure> {
-        let mut options = BenchOptions { part: None, quick: false, keep_build: false, write: false };
+    pub(crate) fn parse(subject: Subject, arguments: &[&str]) -> Result<BenchOptions, Failure> {
+        let mut options = BenchOptions { subject, part: None, quick: false, keep_build: false, write: false };
+        let names = subject.parts().map(|(name, _)| name);
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match *argument {
@@ -42,16 +81,12 @@ impl BenchOptions {
                 "--keep-build" => options.keep_build = true,
                 "--write" => options.write = true,
                 "--part" => match arguments.next() {
-                    Some(part @ (&"moto" | &"quota" | &"embedded" | &"startup")) => {
-                        options.part = Some((*part).to_owned())
-                    }
+                    Some(part) if names.contains(part) => options.part = Some((*part).to_owned()),
                     other => {
-                        return Err(Failure::Usage(format!(
-                            "--part is moto, quota, embedded or startup, not {other:?}"
-                        )));
+                        return Err(Failure::Usage(format!("--part is one of {}, not {other:?}", names.join(", "))));
                     }
                 },
-                other => return Err(Failure::Usage(format!("bench backup does not know {other}"))),
+                other => return Err(Failure::Usage(format!("bench {} does not know {other}", subject.name()))),
             }
         }
         Ok(options)
@@ -79,10 +114,11 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     packages::ensure_for_bench()?;
     venv::make()?;
     if !options.keep_build {
-        step::run(
-            "release build",
-            &mut cargo(&["build", "--release", "--package", "parados", "--bins", "--examples"]),
-        )?;
+        // One after the other: what the benchmarks need of tokio is not to be in the program that they measure.
+        for package in ["parados", "bench"] {
+            let name = format!("release build of {package}");
+            step::run(&name, &mut cargo(&["build", "--release", "--package", package, "--bins"]))?;
+        }
     }
     let release = target().join("release");
     let bench = Bench {
@@ -94,10 +130,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
             .map_err(Failure::file(std::env::temp_dir()))?,
         quick: options.quick,
     };
-    let mut report = heading(&bench)?;
-    type Part = fn(&Bench) -> Result<Vec<Table>, Failure>;
-    let parts: [(&str, Part); 4] =
-        [("moto", moto::run), ("quota", quota::run), ("embedded", embedded::run), ("startup", startup::run)];
+    let mut report = heading(options.subject, &bench)?;
+    let parts = options.subject.parts();
     for (name, part) in parts.into_iter().filter(|(name, _)| options.wants(name)) {
         for table in step::timed(&format!("bench {name}"), || part(&bench))? {
             report.push_str(&format!("\n{table}"));
@@ -106,21 +140,23 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     println!("{report}");
     if options.write {
         let path = root().join("docs/benchmarks.md");
-        fs::write(&path, report).map_err(Failure::file(path))?;
+        let page = fs::read_to_string(&path).map_err(Failure::file(&path))?;
+        fs::write(&path, page::with_part(&page, &report)).map_err(Failure::file(path))?;
     }
     Ok(())
 }
 
-fn heading(bench: &Bench) -> Result<String, Failure> {
+fn heading(subject: Subject, bench: &Bench) -> Result<String, Failure> {
     let size = match fs::metadata(&bench.parados) {
         Ok(metadata) => format!("the binary has {:.1} MiB", megabytes(metadata.len())),
         Err(_) => "the binary is not built, so its rows are left out".to_owned(),
     };
     let date = output(Command::new("date").args(["--utc", "+%Y-%m-%d"]))?;
     let machine = output(Command::new("sh").args(["-c", "sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1"]))?;
+    let name = subject.name();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     Ok(format!(
-        "# Benchmarks\n\nMade by `cargo xtask bench backup --write` on {date}, on {cores} cores of {machine}. Release profile with LTO; \
+        "# Benchmarks: {name}\n\nMade by `cargo xtask bench {name} --write` on {date}, on {cores} cores of {machine}. Release profile with LTO; \
          {size}.\nTimes are medians of several runs, memory is the greatest peak of them; a ratio is a row's \
          divided by Parados's.\n"
     ))
@@ -168,10 +204,10 @@ mod tests {
 
     #[test]
     fn options_are_parsed() {
-        let options = BenchOptions::parse(&["--part", "moto", "--quick"]).unwrap();
+        let options = BenchOptions::parse(Subject::Backup, &["--part", "moto", "--quick"]).unwrap();
         assert!(options.wants("moto") && !options.wants("embedded") && options.quick && !options.write);
-        assert!(BenchOptions::parse(&[]).unwrap().wants("startup"));
-        assert_eq!(BenchOptions::parse(&["--part", "x"]).unwrap_err().exit_code(), 2);
-        assert_eq!(BenchOptions::parse(&["--fast"]).unwrap_err().exit_code(), 2);
+        assert!(BenchOptions::parse(Subject::Recovery, &[]).unwrap().wants("drill"));
+        assert_eq!(BenchOptions::parse(Subject::Recovery, &["--part", "moto"]).unwrap_err().exit_code(), 2);
+        assert_eq!(BenchOptions::parse(Subject::Backup, &["--fast"]).unwrap_err().exit_code(), 2);
     }
 }
