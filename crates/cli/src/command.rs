@@ -6,6 +6,7 @@ mod copy;
 mod demo;
 mod diff;
 mod doctor;
+mod drill;
 mod import;
 mod init;
 mod key;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     /// Plan what a restore would do, do it, and undo it
     #[command(subcommand)]
     Restore(restore::Verb),
+    /// Restore into a place made for it, compare everything, and leave signed evidence
+    Drill(Box<drill::Args>),
     /// Try everything that a backup needs, and say of each whether it is right or what to do
     Doctor(Box<doctor::Args>),
     /// See it work: a store, backups of it, a change and a second backup, in a folder to look around in
@@ -103,6 +106,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Lock(verb) => done(lock::run(&verb, global)),
         Command::Status(args) => status::run(&args, global),
         Command::Restore(verb) => restore::run(verb, global),
+        Command::Drill(args) => drill::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),

@@ -21,7 +21,7 @@ pub(crate) use flags::{
 pub(crate) use period::Period;
 pub(crate) use settings::{
     KeySettings, QuotaSettings, ReadingSettings, RecipientSettings, RecipientSource, RepositoryPlace,
-    RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings, prune_rules,
+    RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings, prune_rules, selector_text,
 };
 pub(crate) use value::{Name, StoreChoice, TrustedSigner};
 

@@ -79,6 +79,16 @@ impl Directories {
         Ok(self.data()?.join("restores"))
     }
 
+    /// The folder of the evidence of drills.
+    pub(crate) fn drills(&self) -> Result<PathBuf, ConfigError> {
+        Ok(self.data()?.join("drills"))
+    }
+
+    /// The folder of stores that are thrown away.
+    pub(crate) fn scratch(&self) -> Result<PathBuf, ConfigError> {
+        Ok(self.data()?.join("scratch"))
+    }
+
     /// The key that manifests are signed with.
     pub(crate) fn signing_key(&self) -> Result<PathBuf, ConfigError> {
         Ok(self.keys()?.join("signing_ed25519"))

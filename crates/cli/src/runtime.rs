@@ -1,9 +1,12 @@
 //! Runs a command that waits for something, and stops it cleanly on Ctrl-C and SIGTERM.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::error::{Failure, Result};
 
@@ -16,6 +19,19 @@ const CLEAN_UP: Duration = Duration::from_secs(5);
 /// The runtime is made here, so that commands that need none start without it. It has one thread: what computes or blocks has threads
 /// of its own, and what waits for a network costs an eighth more when two threads wake one another.
 pub(crate) fn run<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
+    start(1, async |_| command.await)
+}
+
+/// As [`run`], but a first signal only ends what `command` is given, so that it can take back what it did; a second one drops it.
+pub(crate) fn run_to_end<T>(command: impl AsyncFnOnce(Stop) -> Result<T>) -> Result<T> {
+    start(2, command)
+}
+
+/// Ends at the first signal, and not before.
+pub(crate) type Stop = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Runs `command` until it ends, or `signals` have come.
+fn start<T>(signals: u32, command: impl AsyncFnOnce(Stop) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -23,11 +39,21 @@ pub(crate) fn run<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let outcome = runtime.block_on(async {
         let listen = |kind| signal(kind).map_err(|error| Failure::failed(format!("listening for signals: {error}")));
         let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        let first = Rc::new(Notify::new());
+        let stop = first.clone();
+        let interrupted = async {
+            for _ in 0..signals {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                first.notify_one();
+            }
+        };
         tokio::select! {
             biased;
-            _ = interrupt.recv() => Err(Failure::interrupted()),
-            _ = terminate.recv() => Err(Failure::interrupted()),
-            outcome = command => outcome,
+            () = interrupted => Err(Failure::interrupted()),
+            outcome = command(Box::pin(async move { stop.notified().await })) => outcome,
         }
     });
     runtime.shutdown_timeout(CLEAN_UP);

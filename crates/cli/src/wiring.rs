@@ -8,6 +8,8 @@ mod target;
 mod trust;
 
 pub(crate) use located::Located;
-pub(crate) use store::{EMBEDDED_ACCOUNT, EMBEDDED_REGION, OpenedStore, connect, open_aws, open_embedded, quotas};
+pub(crate) use store::{
+    EMBEDDED_ACCOUNT, EMBEDDED_REGION, OpenedStore, connect, open_aws, open_embedded, open_throw_away, quotas,
+};
 pub(crate) use target::{BackupOptions, BackupRun, Place, TOOL, repository_session};
 pub(crate) use trust::{Trust, pins, remember, trust};

@@ -11,6 +11,8 @@ use clap::Subcommand;
 
 pub(crate) use parados_backup::restore::{RestorePlan, RestoreReport};
 
+pub(crate) use self::opened::{RestoreFlags, SourceReference};
+
 use crate::cli::GlobalArgs;
 use crate::error::Result;
 

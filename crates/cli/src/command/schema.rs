@@ -7,8 +7,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    backup, demo, diff, doctor, import, init, key, lock, log, parameter, restore, search, show, snapshots, status,
-    verify,
+    backup, demo, diff, doctor, drill, import, init, key, lock, log, parameter, restore, search, show, snapshots,
+    status, verify,
 };
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
@@ -60,6 +60,8 @@ enum Subject {
     RestorePlan,
     /// `restore apply` and `restore undo`
     RestoreApply,
+    /// `drill`
+    Drill,
     /// `diff`
     Diff,
     /// `log`
@@ -112,6 +114,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Status => printed::<status::StatusView>(),
         Subject::RestorePlan => printed::<restore::RestorePlan>(),
         Subject::RestoreApply => printed::<restore::RestoreReport>(),
+        Subject::Drill => printed::<drill::DrillView>(),
         Subject::Diff => printed::<diff::DiffView>(),
         Subject::Log => printed::<log::LogView>(),
         Subject::Search => printed::<search::SearchView>(),

@@ -202,6 +202,8 @@ impl Settings {
     }
 }
 
+pub(crate) use self::selection::text as selector_text;
+
 impl Settings {
     /// The selector in words, as it stands in manifests.
     pub(crate) fn selector_text(&self) -> String {

@@ -10,7 +10,7 @@ use parados_parameter::decorator::metered::{CallMeter, Metered};
 use parados_parameter::decorator::quota::{Quotas, Rate};
 use parados_parameter::decorator::retry::{Retry, RetryOptions};
 use parados_parameter::{KeyManagement, QuotaGroup, SharedStore, SystemClock};
-use parados_store::{EmbeddedStore, OpenError, OpenOptions};
+use parados_store::{EmbeddedStore, OpenError, OpenOptions, ThrowAwayOptions};
 
 use crate::config::{QuotaSettings, TargetSettings};
 use crate::error::{Failure, Result};
@@ -85,15 +85,25 @@ pub(crate) async fn open_embedded(folder: &Path) -> Result<OpenedStore> {
         }
         other => other?,
     };
+    Ok(embedded(store))
+}
+
+/// Makes an embedded store in `folder` that is gone when it is dropped.
+pub(crate) async fn open_throw_away(folder: &Path) -> Result<OpenedStore> {
+    let options = ThrowAwayOptions { folder: folder.to_owned(), clock: Arc::new(SystemClock), user: user() };
+    Ok(embedded(EmbeddedStore::throw_away(options).await?))
+}
+
+fn embedded(store: EmbeddedStore) -> OpenedStore {
     let meter = Arc::new(CallMeter::default());
-    Ok(OpenedStore {
+    OpenedStore {
         store: Arc::new(Metered::new(Arc::new(store), meter.clone())),
         meter,
         kind: StoreKind::Embedded,
         account: EMBEDDED_ACCOUNT.to_owned(),
         region: EMBEDDED_REGION.to_owned(),
         session: None,
-    })
+    }
 }
 
 /// A session with AWS for a target.

@@ -49,6 +49,7 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/status.schema.json", "schema status")]
 #[case("schemas/restore-plan.schema.json", "schema restore-plan")]
 #[case("schemas/restore-apply.schema.json", "schema restore-apply")]
+#[case("schemas/drill.schema.json", "schema drill")]
 #[case("schemas/doctor.schema.json", "schema doctor")]
 #[case("schemas/demo.schema.json", "schema demo")]
 #[case("schemas/init.schema.json", "schema init")]

@@ -14,6 +14,7 @@ mod command_line;
 mod copy;
 mod demo;
 mod diff;
+mod drill;
 mod generated;
 mod import;
 mod key;

@@ -24,7 +24,7 @@ pub(super) fn of_section(section: &SelectorSection) -> Selector {
 }
 
 /// A selector in words, as it stands in manifests.
-pub(super) fn text(selector: &Selector) -> String {
+pub(crate) fn text(selector: &Selector) -> String {
     fn texts<T: ToString>(values: &[T]) -> Vec<String> {
         values.iter().map(ToString::to_string).collect()
     }
