@@ -11,14 +11,14 @@ use serde_json::json;
 use crate::aws_account::{Account, BACKUP, BUCKET};
 
 /// Stands between `parados` and moto, passes requests on, and keeps the first that is asked for: then nothing more is answered.
-struct Gate {
-    url: String,
-    stalled: mpsc::Receiver<()>,
+pub(crate) struct Gate {
+    pub(crate) url: String,
+    pub(crate) stalled: mpsc::Receiver<()>,
 }
 
 /// What happens with the request that is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kept {
+pub(crate) enum Kept {
     /// It does not reach moto.
     OnTheWay,
     /// Moto does it, and the answer is not passed on.
@@ -26,7 +26,7 @@ enum Kept {
 }
 
 impl Gate {
-    fn before(moto: &str, wanted: &'static str, kept: Kept) -> Self {
+    pub(crate) fn before(moto: &str, wanted: &'static str, kept: Kept) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let moto = moto.strip_prefix("http://").unwrap().to_owned();

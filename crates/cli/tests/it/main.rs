@@ -6,6 +6,7 @@ mod aws;
 mod aws_account;
 mod aws_backup;
 mod aws_copy;
+mod aws_drill;
 mod aws_refusals;
 mod aws_stop;
 mod backup;
