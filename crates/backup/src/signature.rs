@@ -206,6 +206,11 @@ pub fn signed_by(namespace: &str, bytes: &[u8], armored: &str) -> Option<PublicK
     key.verify(namespace, bytes, &signature).ok().map(|()| key)
 }
 
+/// The key that a signature says it was made with, whether or not that is so.
+pub(crate) fn claimed_signer(armored: &str) -> Option<PublicKey> {
+    SshSig::from_pem(armored).ok().map(|signature| PublicKey::new(signature.public_key().clone(), ""))
+}
+
 /// Parses a public key of OpenSSH's form, ed25519.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 //! | file | what it holds against what |
 //! |---|---|
 //! | `link` | a manifest against its signature and its place |
+//! | `signer` | the signer that is named against the one of the signature |
 //! | `chain` | the manifests of a chain against one another, and against the newest one that was seen |
 //! | `amendments` | what says that a snapshot was sealed again against its manifest |
 //! | `removals` | what says that a snapshot was removed on purpose, in its manifest's place |
@@ -22,6 +23,7 @@ mod keys;
 mod link;
 mod removals;
 mod report;
+mod signer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

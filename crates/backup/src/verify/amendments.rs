@@ -10,6 +10,7 @@ use crate::signed_line::{SignedLine, SignedLineError};
 
 use super::finding::{FindingKind, Noticed};
 use super::link::Link;
+use super::signer;
 
 /// Checks the amendments that `filter` lets through. The digests of the objects that they name come with their snapshots.
 pub(super) async fn check(
@@ -67,7 +68,7 @@ fn unusable(key: &str, error: &AmendmentError, stored: &[u8]) -> Noticed {
     let finding = |kind| Noticed::finding(kind, key, None::<String>, chain_of_causes(error));
     match error {
         AmendmentError::Line(error) => damaged_line::<Amendment>(key, error, stored),
-        AmendmentError::Untrusted(_) => finding(FindingKind::Forged),
+        AmendmentError::Untrusted(signer) => Noticed::untrusted(key, None::<String>, signer),
         AmendmentError::Place => finding(FindingKind::Replayed),
         AmendmentError::Foreign(_) => finding(FindingKind::Swapped),
         AmendmentError::Invalid(_) => finding(FindingKind::Forged),
@@ -83,6 +84,9 @@ pub(super) fn damaged_line<T: SignedLine>(key: &str, error: &SignedLineError, st
     match (error, signed_by) {
         (SignedLineError::NewerFormat { .. }, Some(_)) => Noticed::unchecked(key, error.to_string()),
         (_, Some(_)) => finding(FindingKind::Forged),
+        (SignedLineError::Signature(SignatureError::Mismatch), None) if signer::is_another(line, armored) => {
+            finding(FindingKind::Forged)
+        }
         (SignedLineError::NotSigned, None) => finding(FindingKind::Truncated),
         (SignedLineError::Signature(SignatureError::Malformed), None)
             if !stored.ends_with(b"-----END SSH SIGNATURE-----\n") =>

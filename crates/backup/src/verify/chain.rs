@@ -50,7 +50,7 @@ impl Chain {
         let Content::Signed { summary, place } = &link.content else { return link.noticed() };
         let finding = |kind, message: String| Some(Noticed::finding(kind, &link.object.key, Some(summary.id), message));
         if !trusted.accept(&summary.signer) {
-            return finding(FindingKind::Forged, format!("its signer is not trusted: {}", summary.signer));
+            return Some(Noticed::untrusted(&link.object.key, Some(summary.id), &summary.signer));
         }
         if let Some(place) = place {
             let of = format!("it is number {} of {}", summary.sequence, summary.target);

@@ -123,6 +123,7 @@ impl ContentCheck {
             snapshot: Some(self.snapshot.clone()),
             parameter: parameter.cloned(),
             message: message.to_owned(),
+            hint: None,
         }
     }
 }

@@ -60,6 +60,9 @@ pub struct Finding {
     pub parameter: Option<ParameterName>,
     /// What is wrong, in words.
     pub message: String,
+    /// What to do about it, where it may be no damage at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Something that could not be checked, which says neither that it is right nor that it is wrong.
@@ -86,7 +89,31 @@ impl Noticed {
         message: impl Into<String>,
     ) -> Self {
         let snapshot = snapshot.map(|snapshot| snapshot.to_string());
-        Self::Finding(Finding { kind, object: object.into(), snapshot, parameter: None, message: message.into() })
+        Self::Finding(Finding {
+            kind,
+            object: object.into(),
+            snapshot,
+            parameter: None,
+            message: message.into(),
+            hint: None,
+        })
+    }
+
+    /// Something that `signer`, a public key's line, signed rightly, who is not trusted.
+    pub(super) fn untrusted(object: &str, snapshot: Option<impl ToString>, signer: &str) -> Self {
+        let key: Vec<_> = signer.split_whitespace().take(2).collect();
+        let hint = format!(
+            "only if this key is known to be one of yours, trust it: --trusted-signer '{}', or the same under trusted_signers: in the configuration",
+            key.join(" ")
+        );
+        Self::Finding(Finding {
+            kind: FindingKind::Forged,
+            object: object.into(),
+            snapshot: snapshot.map(|snapshot| snapshot.to_string()),
+            parameter: None,
+            message: format!("its signer is not trusted: {signer}"),
+            hint: Some(hint),
+        })
     }
 
     pub(super) fn unchecked(object: &str, reason: impl Into<String>) -> Self {

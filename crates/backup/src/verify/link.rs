@@ -8,6 +8,7 @@ use crate::repository::{ManifestObject, Repository};
 use crate::signature::{self, ARMORED_MANIFEST_SIGNATURE_BYTES, MANIFEST_NAMESPACE, SignatureError};
 
 use super::finding::{FindingKind, Noticed};
+use super::signer;
 
 /// A manifest's object that was read.
 #[derive(Debug)]
@@ -119,6 +120,9 @@ fn unusable(error: &ManifestError, stored: &[u8]) -> Content {
         }
         (ManifestError::Signature(SignatureError::Mismatch), Some(_)) => {
             Content::Damaged(FindingKind::Forged, "it is signed by another key than the one that it names".into())
+        }
+        (ManifestError::Signature(SignatureError::Mismatch), None) if signer::is_another(line, armored) => {
+            Content::Damaged(FindingKind::Forged, "the signer that it names is not the one of its signature".into())
         }
         (ManifestError::Signature(SignatureError::Mismatch), None) => {
             Content::Damaged(FindingKind::Changed, "its bytes are others than those that were signed".into())

@@ -17,7 +17,8 @@ pub(super) async fn read(
         let finding = |kind| Noticed::finding(kind, key, None::<String>, chain_of_causes(error));
         noticed.push(match error {
             RecordError::Line(error) => damaged_line::<Removal>(key, error, &repository.manifest_bytes(key).await?),
-            RecordError::Untrusted(_) | RecordError::Invalid(_) => finding(FindingKind::Forged),
+            RecordError::Untrusted(signer) => Noticed::untrusted(key, None::<String>, signer),
+            RecordError::Invalid(_) => finding(FindingKind::Forged),
             RecordError::Place => finding(FindingKind::Replayed),
         });
     }

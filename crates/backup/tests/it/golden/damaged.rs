@@ -12,10 +12,12 @@ use parados_backup::event::NoObserver;
 use parados_backup::field::FieldFingerprints;
 use parados_backup::manifest::{Manifest, ManifestDraft, Previous, SnapshotId};
 use parados_backup::pin::Pins;
-use parados_backup::repository::{Completion, Objects, RemovalDraft, Repository};
+use parados_backup::repository::{Completion, Objects, RemovalDraft, Repository, SnapshotFilter};
+use parados_backup::reseal::{self, RecipientChange, ResealContext};
 use parados_backup::seal::{Identities, Sealer};
 use parados_backup::signature::SigningKey;
 use parados_backup::trust::TrustedSigners;
+use parados_backup::verdict::Verdict;
 use parados_backup::verify::{FindingKind, VerifyContext, VerifyReport, VerifyRequest, verify};
 use parados_parameter::clock::ManualClock;
 use parados_parameter::{Clock as _, ParameterName, Version};
@@ -23,12 +25,14 @@ use rstest::rstest;
 
 use super::{in_memory, load, v1, v1_fields};
 use crate::interrupted::{Effect, Interrupted, Plan};
+use crate::seal::identity;
 use crate::shop::{Contents, REPOSITORY, chain, open, signing_key};
 
 const DEV: &str = "manifests/shop/dev/123456789012/eu-west-1";
 const FIRST: &str = "manifests/shop/dev/123456789012/eu-west-1/0000000001.manifest";
 const SECOND: &str = "manifests/shop/dev/123456789012/eu-west-1/0000000002.manifest";
 const PROD: &str = "manifests/shop/prod/000000000000/embedded/0000000001.manifest";
+const SECOND_AMENDMENTS: &str = "amendments/shop/dev/123456789012/eu-west-1/0000000002";
 const FIRST_DOCUMENT: &str = "2025-10-15/ssm-backup-dev-20251015_130000.json.zst.age";
 const SECOND_DOCUMENT: &str = "2025-10-15/ssm-backup-dev-20251015_140000.json.zst.age";
 const UNSEALED_DOCUMENT: &str = "2025-10-15/ssm-backup-dev-20251015_140000.json";
@@ -122,7 +126,7 @@ async fn check_store(store: Arc<dyn ObjectStore>, pins: &Pins) -> Result<VerifyR
     let objects = Objects::new(store, "REPOSITORY", Completion::Checked);
     let clock = Arc::new(ManualClock::at("2025-10-17T12:00:00Z".parse().unwrap()));
     let repository = match Repository::open(objects).await {
-        Ok(repository) => repository,
+        Ok(repository) => repository.trusting(TrustedSigners::from_iter([signing_key().public_key()])),
         Err(error) => {
             return VerifyReport::of_unopened(&error, clock.now()).ok_or_else(|| format!("refused: {}", chain(&error)));
         }
@@ -141,7 +145,7 @@ async fn check_store(store: Arc<dyn ObjectStore>, pins: &Pins) -> Result<VerifyR
 
 type Damage = (&'static str, fn(&mut Contents));
 
-const SEALED: [Damage; 32] = [
+const SEALED: [Damage; 34] = [
     ("none", |_| {}),
     ("flip: the format of the repository", |c| flip(c, "parados.json", at("format_version"))),
     ("flip: the id of the repository", |c| flip(c, "parados.json", at("11\","))),
@@ -167,6 +171,11 @@ const SEALED: [Damage; 32] = [
         let forger = SigningKey::from_seed(&[0x66; 32], "").public_line();
         edit(c, SECOND, &forger, &signing_key().public_line());
     }),
+    ("forge: a manifest whose signer was replaced", |c| {
+        let forger = SigningKey::from_seed(&[0x66; 32], "").public_line();
+        edit(c, SECOND, &signing_key().public_line(), &forger);
+    }),
+    ("flip: a manifest's signer", |c| flip(c, SECOND, |bytes| at("AAAAC3NzaC1lZDI1NTE5AAAAI")(bytes) + 40)),
     ("forge: a manifest in the trusted one's name, signed by another key", |c| {
         let line = std::str::from_utf8(&c[SECOND]).unwrap().lines().next().unwrap().to_owned() + "\n";
         let line = line.replace("\"verdict\":\"complete\"", "\"verdict\":\"complete\",\"x\":1");
@@ -375,6 +384,44 @@ async fn a_manifest_that_says_what_its_document_does_not_hold_is_noticed_by_read
     }
 }
 
+/// The manifest of another id that says what the one at `of` says, put at a place of dev's chain after `previous`, signed by the key
+/// that is trusted.
+fn sign_anew(contents: &mut Contents, of: &str, id: u8, sequence: u64, previous: &str) -> String {
+    let before = Manifest::parse(&contents[previous]).unwrap().summary.id;
+    let previous = Previous { id: Some(before), digest: Digest::of(&contents[previous]) };
+    let draft =
+        ManifestDraft { id: SnapshotId::from_bytes([id; 8]), ..draft_of(Manifest::parse(&contents[of]).unwrap()) };
+    let signed = draft.encode().unwrap().place(sequence, Some(previous), &signing_key()).unwrap();
+    let key = format!("{DEV}/{sequence:010}.manifest");
+    contents.insert(key.clone(), signed.chunks.concat().into());
+    key
+}
+
+#[tokio::test]
+async fn a_manifest_amid_a_chain_that_a_trusted_key_signed_anew_is_noticed() {
+    let mut whole = load(&v1_fields().join("sealed"));
+    let third = sign_anew(&mut whole, SECOND, 0x33, 3, SECOND);
+    let folder = tempfile::tempdir().unwrap();
+    let pins = Pins::in_folder(folder.path());
+    let found = |contents: Contents, pins: Pins| async move {
+        let report = check(&contents, &pins).await.unwrap();
+        report.findings.into_iter().map(|finding| (finding.kind, finding.object)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(whole.clone(), pins.clone()).await, []);
+
+    // The next one names the one that was there, so that no pin is needed.
+    let mut replaced = whole.clone();
+    sign_anew(&mut replaced, SECOND, 0x77, 2, FIRST);
+    let new = tempfile::tempdir().unwrap();
+    for pins in [pins.clone(), Pins::in_folder(new.path())] {
+        assert_eq!(found(replaced.clone(), pins).await, [(FindingKind::Replayed, SECOND.to_owned())]);
+    }
+    // With all that follow signed anew the chain is whole, and only who saw it before knows.
+    sign_anew(&mut replaced, SECOND, 0x33, 3, SECOND);
+    assert_eq!(found(replaced.clone(), pins).await, [(FindingKind::Replayed, third)]);
+    assert_eq!(found(replaced, Pins::in_folder(new.path())).await, []);
+}
+
 /// What could not be read is neither right nor wrong.
 #[rstest]
 #[tokio::test]
@@ -441,6 +488,15 @@ async fn what_was_removed_on_purpose_is_not_missed_and_its_record_is_checked() {
         kinds(|c, record| flip(c, record, at("parados 0.1.0"))).await,
         [FindingKind::Removed, FindingKind::Changed]
     );
+    assert_eq!(
+        kinds(|c, record| sign_as_another(c, record, "parados-removed")).await,
+        [FindingKind::Forged, FindingKind::Removed]
+    );
+    let replaced = kinds(|c, record| {
+        let forger = SigningKey::from_seed(&[0x66; 32], "").public_line();
+        edit(c, record, &signing_key().public_line(), &forger);
+    });
+    assert_eq!(replaced.await, [FindingKind::Forged, FindingKind::Removed]);
     // A record of another manifest hides nothing.
     let forged = kinds(|c, record| {
         let line = std::str::from_utf8(&c[record]).unwrap().lines().next().unwrap().to_owned() + "\n";
@@ -450,4 +506,76 @@ async fn what_was_removed_on_purpose_is_not_missed_and_its_record_is_checked() {
         c.insert(record.into(), (line + &armored).into_bytes().into());
     });
     assert_eq!(forged.await, [FindingKind::Forged]);
+}
+
+/// A repository whose snapshots were sealed again to one more key, and then to another one more.
+async fn resealed(whole: &Contents) -> Contents {
+    let store = in_memory(whole).await;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one", "two"] {
+        let objects = Objects::new(store.clone(), "REPOSITORY", Completion::Checked);
+        let context = ResealContext {
+            repository: Arc::new(Repository::open(objects).await.unwrap()),
+            identities: Identities::load(&[v1().join("identity_age")], None).unwrap(),
+            key_management: None,
+            signing_key: signing_key(),
+            clock: Arc::new(ManualClock::at("2025-10-17T11:00:00Z".parse().unwrap())),
+            tool: "parados 0.1.0".into(),
+        };
+        let more = RecipientChange::Add(vec![identity(folder.path(), name).1]);
+        let plan = reseal::plan(&context.repository, &SnapshotFilter::default(), &more).await.unwrap();
+        let report = reseal::apply(&context, &plan, &NoObserver).await;
+        assert_eq!(report.verdict, Verdict::Complete, "{report:?}");
+    }
+    crate::shop::contents(&*store).await
+}
+
+/// A signed line in the name of another key, and signed by it.
+fn sign_as_another(contents: &mut Contents, key: &str, namespace: &str) {
+    let forger = SigningKey::from_seed(&[0x66; 32], "");
+    edit(contents, key, &signing_key().public_line(), &forger.public_line());
+    let line = std::str::from_utf8(&contents[key]).unwrap().lines().next().unwrap().to_owned() + "\n";
+    let armored = forger.sign(namespace, &[line.as_bytes()]).unwrap();
+    contents.insert(key.into(), (line + &armored).into_bytes().into());
+}
+
+#[tokio::test]
+async fn what_says_that_a_snapshot_was_sealed_again_is_checked_and_so_is_what_it_names() {
+    let seen = Seen::golden().await;
+    let resealed = resealed(&seen.whole).await;
+    let (first, last) = (format!("{SECOND_AMENDMENTS}.0001.amendment"), format!("{SECOND_AMENDMENTS}.0002.amendment"));
+    let line = std::str::from_utf8(&resealed[&last]).unwrap().lines().next().unwrap();
+    let amendment: serde_json::Value = serde_json::from_str(line).unwrap();
+    let document = amendment["document"]["key"].as_str().unwrap();
+    assert!(document != SECOND_DOCUMENT && resealed.contains_key(document));
+    let found = |change: &dyn Fn(&mut Contents)| {
+        let mut contents = resealed.clone();
+        change(&mut contents);
+        let seen = &seen;
+        async move { seen.kinds_of(|whole| *whole = contents).await }
+    };
+    assert_eq!(found(&|_| {}).await, []);
+    let other = last.replacen("0000000002", "0000000001", 1);
+    let forger = SigningKey::from_seed(&[0x66; 32], "").public_line();
+    type Change<'a> = (&'a str, FindingKind, &'a dyn Fn(&mut Contents));
+    let changes: [Change<'_>; 9] = [
+        ("flipped", FindingKind::Changed, &|c| flip(c, &last, at("parados 0.1.0"))),
+        ("cut", FindingKind::Truncated, &|c| cut(c, &last)),
+        ("the one before gone", FindingKind::Removed, &|c| drop(c.remove(&first))),
+        ("of another snapshot", FindingKind::Replayed, &|c| drop(c.insert(last.clone(), c[&other].clone()))),
+        ("the one before again", FindingKind::Replayed, &|c| drop(c.insert(last.clone(), c[&first].clone()))),
+        ("signed by another key", FindingKind::Forged, &|c| sign_as_another(c, &last, "parados-amendment")),
+        ("its signer replaced", FindingKind::Forged, &|c| edit(c, &last, &signing_key().public_line(), &forger)),
+        ("its object flipped", FindingKind::Changed, &|c| flip(c, document, |bytes| bytes.len() - 100)),
+        ("its object gone", FindingKind::Removed, &|c| drop(c.remove(document))),
+    ];
+    for (name, kind, change) in changes {
+        assert_eq!(found(change).await, [kind], "{name}");
+    }
+    // The newest is missed by what it replaced, once that is gone too.
+    assert_eq!(found(&|c| drop(c.remove(&last))).await, []);
+    let gone = found(&|c| {
+        [first.as_str(), &last, SECOND_DOCUMENT].into_iter().for_each(|key| drop(c.remove(key)));
+    });
+    assert_eq!(gone.await, [FindingKind::Removed]);
 }

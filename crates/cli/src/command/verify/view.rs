@@ -1,5 +1,7 @@
 //! What `parados verify` prints.
 
+use std::collections::BTreeSet;
+
 use parados_backup::compare::Details;
 use parados_backup::verify::{FindingKind, VerifyReport};
 use schemars::JsonSchema;
@@ -113,6 +115,8 @@ pub(super) fn text(output: Output, view: &VerifyView<'_>, live: Option<&Compared
             ]
         });
         text += &format!("\n{}", output.table(&["DAMAGE", "OBJECT", "SNAPSHOT", "WHAT"], rows));
+        let hints: BTreeSet<_> = report.findings.iter().filter_map(|finding| finding.hint.as_deref()).collect();
+        text.extend(hints.into_iter().map(|hint| format!("hint: {}\n", printable(hint))));
     }
     if !report.unchecked.is_empty() {
         let rows = report.unchecked.iter().map(|one| vec![one.object.clone(), one.reason.clone()]);
@@ -135,8 +139,6 @@ fn number(count: usize, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
