@@ -9,6 +9,7 @@ mod aws_copy;
 mod aws_drill;
 mod aws_refusals;
 mod aws_stop;
+mod aws_verify;
 mod backup;
 mod break_glass;
 mod command_line;

@@ -132,7 +132,14 @@ fn trusted_signers_are_named_by_key_or_by_file() {
     assert_eq!(report(&home, "--trusted-signer signers", 0)["signers"][0]["trusted"], true);
     let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDS02QQxVsttzwvrCilJt1WclA0ry22+jFOpswJ446dG";
     std::fs::write(home.path().join("others"), other).unwrap();
-    report(&home, "--trusted-signer others", 15);
+    let stranger = report(&home, "--trusted-signer others", 15);
+    let fields: Vec<_> = public.split_whitespace().take(2).collect();
+    let hint = format!("--trusted-signer '{}', or the same under trusted_signers:", fields.join(" "));
+    assert!(stranger["findings"][0]["hint"].as_str().unwrap().contains(&hint), "{stranger}");
+    let text = stdout(&home.run("verify --trusted-signer others").code(15));
+    assert_eq!(text.matches(&hint).count(), 1, "said once for both manifests: {text}");
+    let as_said = home.command().args(["verify", "--trusted-signer", &fields.join(" ")]).assert();
+    as_said.success();
     let mut command = home.command();
     command.args(["verify", "--trusted-signer", other]).assert().code(15);
     let run = home.run("verify --trusted-signer nowhere").code(2);
@@ -202,4 +209,39 @@ fn where_the_store_cannot_be_read_damage_is_said_all_the_same() {
     std::fs::remove_file(&documents(&home)[1]).unwrap();
     let report = report(&home, unreadable, 14);
     assert_eq!(report["unchecked"][0]["object"], "live", "{report}");
+}
+
+#[test]
+fn of_several_kinds_of_damage_the_worst_decides_and_all_are_named() {
+    let home = backed_up();
+    let flip = |path: &std::path::Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    let kinds = |report: &Value| {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let paths = documents(&home);
+    flip(&paths[0]);
+    assert_eq!(kinds(&report(&home, "--all", 10)), ["changed"]);
+    let whole = std::fs::read(&paths[1]).unwrap();
+    std::fs::write(&paths[1], &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(kinds(&report(&home, "--all", 11)), ["truncated", "changed"]);
+    std::fs::remove_file(&paths[1]).unwrap();
+    assert_eq!(kinds(&report(&home, "--all", 14)), ["removed", "changed"]);
+    std::fs::remove_file(manifest(&home, 2)).unwrap();
+    assert_eq!(kinds(&report(&home, "--all", 13)), ["replayed", "changed"], "of what is gone nothing names the object");
+    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDS02QQxVsttzwvrCilJt1WclA0ry22+jFOpswJ446dG";
+    std::fs::write(home.path().join("others"), other).unwrap();
+    std::fs::remove_file(home.data().join("keys/signing_ed25519")).unwrap();
+    let forged = report(&home, "--all --trusted-signer others", 15);
+    assert_eq!(kinds(&forged), ["forged", "replayed", "changed"]);
+    let text = stdout(&home.run("verify --all --trusted-signer others").code(15));
+    assert!(
+        ["DAMAGED: 3 findings", "forged\t", "replayed\t", "changed\t"].into_iter().all(|said| text.contains(said)),
+        "{text}"
+    );
 }
