@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use parados_backup::compare::{CompareContext, Live, Side};
 use parados_backup::repository::{Repository, SnapshotEntry, Snapshots};
-use parados_backup::seal::Identities;
 use parados_backup::snapshot_reference::{InvalidReference, SnapshotReference};
 use parados_backup::target::Target;
 
@@ -94,7 +93,10 @@ impl SideFlags<'_> {
         let key = |at: usize| found.get(at).map(|(_, entry)| &entry.summary.fingerprint_key);
         let by_manifests = found.len() == references.len() && key(0) == key(1) && !opening;
         let opened = found.iter().map(|(_, entry)| entry).filter(|_| !by_manifests);
-        let identities = identities(&settings, opened).await?;
+        let identities = match found.first() {
+            Some((repository, _)) => keys::identities_of(&settings.identities, repository, opened).await?,
+            None => keys::identities(&settings.identities, None)?,
+        };
         let of = found.first().map(|(_, entry)| entry.summary.target.clone());
         let mut found = found.into_iter();
         let mut sides = Vec::new();
@@ -119,7 +121,8 @@ impl SideFlags<'_> {
         let (repository, Snapshots { entries, damaged, .. }) = self.snapshots(&trust).await?;
         let mut notes = untrusted(&trust, &entries);
         notes.extend(damaged.iter().map(|(key, error)| format!("{key} cannot be read: {error}")));
-        let identities = identities(&settings, entries.iter().filter(|_| opening)).await?;
+        let opened = entries.iter().filter(|_| opening);
+        let identities = keys::identities_of(&settings.identities, &repository, opened).await?;
         let mut targets: Vec<_> = entries.iter().map(|entry| &entry.summary.target).collect();
         targets.dedup();
         let of = targets.first().copied().filter(|_| targets.len() == 1);
@@ -179,14 +182,6 @@ impl SideFlags<'_> {
             with_labels: settings.labels,
         })
     }
-}
-
-/// What opens these. AWS is asked for a key only where one of them is sealed to it.
-async fn identities<'a>(
-    settings: &ReadingSettings,
-    entries: impl Iterator<Item = &'a SnapshotEntry>,
-) -> Result<Identities> {
-    keys::reading_identities(&settings.identities, entries.flat_map(|entry| &entry.summary.recipients)).await
 }
 
 /// Says of each signer who is not trusted that it is so.

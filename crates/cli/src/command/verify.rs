@@ -65,9 +65,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
         let listed = repository.snapshots(&filter).await?;
         let scope = scope(args, &listed.entries)?;
         let compared = args.live.then(|| reference(args).resolve(&listed.entries)).transpose()?;
-        let recipients = listed.entries.iter().flat_map(|entry| &entry.summary.recipients);
         let identities = match args.read || args.live {
-            true => wiring::keys::reading_identities(&settings.identities, recipients).await?,
+            true => wiring::keys::identities_of(&settings.identities, &repository, &listed.entries).await?,
             false => Default::default(),
         };
         let context = VerifyContext {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use age::secrecy::ExposeSecret as _;
 use jiff::Timestamp;
+use parados_backup::repository::{Repository, SnapshotEntry, SnapshotFilter};
 use parados_backup::seal::{Identities, Recipient, RecipientError, Sealer};
 use parados_backup::signature::{SignatureError, SigningKey};
 use parados_parameter::KeyManagement;
@@ -156,8 +157,27 @@ pub(crate) fn identities(files: &[PathBuf], key_management: Option<Arc<dyn KeyMa
     Ok(Identities::load(files, key_management)?)
 }
 
+/// Opens these snapshots of a repository, as they were last sealed: AWS is asked only where one of them is sealed to a KMS key.
+pub(crate) async fn identities_of<'a>(
+    files: &[PathBuf],
+    repository: &Repository,
+    entries: impl IntoIterator<Item = &'a SnapshotEntry>,
+) -> Result<Identities> {
+    let entries: Vec<_> = entries.into_iter().collect();
+    let Some(first) = entries.first() else { return identities(files, None) };
+    let target = &first.summary.target;
+    let filter = match entries.iter().all(|entry| entry.summary.target == *target) {
+        true => SnapshotFilter::target(target),
+        false => SnapshotFilter::default(),
+    };
+    let of_manifests = entries.iter().flat_map(|entry| &entry.summary.recipients);
+    let amendments = repository.amendments(&filter).await?;
+    let amended = entries.iter().flat_map(|entry| amendments.of(&entry.summary));
+    reading_identities(files, of_manifests.chain(amended.flat_map(|(_, amendment)| &amendment.recipients))).await
+}
+
 /// Opens snapshots that are sealed to `recipients`: AWS is asked only where one of them is a KMS key.
-pub(crate) async fn reading_identities(
+async fn reading_identities(
     files: &[PathBuf],
     recipients: impl IntoIterator<Item = impl AsRef<str>>,
 ) -> Result<Identities> {

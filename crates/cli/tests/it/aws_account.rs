@@ -95,6 +95,14 @@ impl Account {
         self.canary.borrow_mut().plant(label)
     }
 
+    /// Makes the machine's keys, and says whom to seal to so that it can open.
+    pub(crate) fn recipient(&self) -> String {
+        self.run("init", 0);
+        let identity = std::fs::read_to_string(self.home.data().join("keys/identity.age.txt")).unwrap();
+        let public = identity.lines().find_map(|line| line.strip_prefix("# public key: "));
+        public.unwrap().to_owned()
+    }
+
     /// A bucket in the account's Region.
     pub(crate) fn make_bucket(&self, name: &str) {
         let make = json!({"Bucket": name, "CreateBucketConfiguration": {"LocationConstraint": REGION}});

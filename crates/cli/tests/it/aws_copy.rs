@@ -9,12 +9,12 @@ use crate::aws_account::{Account, BUCKET};
 const COUNT: usize = 12;
 const COPY: &str = "jenkins-ssm-backup-copy";
 
-/// A filled account, and a second bucket.
-fn account() -> Account {
+/// A filled account with a second bucket, and the flag that seals what is backed up.
+fn account() -> (Account, String) {
     let account = Account::filled(COUNT);
     account.make_bucket(COPY);
-    account.run("init", 0);
-    account
+    let flag = format!("--recipient {}", account.recipient());
+    (account, flag)
 }
 
 /// The digests of a bucket's objects by key below `prefix`, as the AWS CLI lists them; each must be encrypted by `algorithm`.
@@ -51,9 +51,9 @@ fn verifies(account: &Account, repository: &str, snapshots: usize) {
 
 #[test]
 fn a_bucket_is_copied_to_another_object_by_object_and_verifies_without_the_first() {
-    let account = account();
+    let (account, sealed) = account();
     for _ in 0..2 {
-        account.back_up("", 0);
+        account.back_up(&sealed, 0);
     }
     let from = format!("--repository s3://{BUCKET} --to s3://{COPY}");
     let planned = copy(&account, &format!("{from} --dry-run"));
@@ -64,7 +64,8 @@ fn a_bucket_is_copied_to_another_object_by_object_and_verifies_without_the_first
     assert_eq!(report["copied"], 2, "{report}");
     let source = stored(&account, BUCKET, "", "AES256");
     assert_eq!(stored(&account, COPY, "", "AES256"), source, "the same objects, byte for byte");
-    assert!(source.keys().filter(|key| key.ends_with(".manifest")).count() == 2, "{source:?}");
+    assert_eq!(source.keys().filter(|key| key.ends_with(".manifest")).count(), 2, "{source:?}");
+    assert_eq!(source.keys().filter(|key| key.starts_with("keys/")).count(), 1, "{source:?}");
     assert_eq!(account.object(COPY, "latest.txt"), account.object(BUCKET, "latest.txt"));
     verifies(&account, &format!("s3://{COPY}"), 2);
 
@@ -72,7 +73,7 @@ fn a_bucket_is_copied_to_another_object_by_object_and_verifies_without_the_first
     let before = account.objects(COPY);
     assert_eq!(copy(&account, &format!("{from} --check"))["bytes"], 0);
     assert_eq!(account.objects(COPY), before);
-    account.back_up("", 0);
+    account.back_up(&sealed, 0);
     assert_eq!(copy(&account, &from)["copied"], 1);
     assert!(before.keys().all(|key| key == "latest.txt" || account.objects(COPY)[key] == before[key]));
 
@@ -81,16 +82,16 @@ fn a_bucket_is_copied_to_another_object_by_object_and_verifies_without_the_first
         account.call("s3", "delete_object", &json!({"Bucket": BUCKET, "Key": key}));
     }
     verifies(&account, &format!("s3://{COPY}"), 3);
-    let next = account.back_up(&format!("--repository s3://{COPY}"), 0).json();
+    let next = account.back_up(&format!("{sealed} --repository s3://{COPY}"), 0).json();
     assert_eq!(next["sequence"], 4, "the chain goes on in the copy: {next}");
 }
 
 #[test]
 fn a_folder_is_copied_to_a_bucket_under_a_key_of_kms_and_to_a_prefix_of_another() {
-    let account = account();
+    let (account, sealed) = account();
     let folder = account.home.path().join("repository");
-    account.back_up(&format!("--repository {}", folder.display()), 0);
-    account.back_up(&format!("--repository {}", folder.display()), 0);
+    account.back_up(&format!("{sealed} --repository {}", folder.display()), 0);
+    account.back_up(&format!("{sealed} --repository {}", folder.display()), 0);
     copy(&account, &format!("--repository {} --to s3://{COPY}/vault/jenkins", folder.display()));
     let below = stored(&account, COPY, "vault/jenkins/", "AES256");
     assert!(below.contains_key("parados.json") && below.contains_key("latest.txt"), "{below:?}");
@@ -112,8 +113,8 @@ fn a_folder_is_copied_to_a_bucket_under_a_key_of_kms_and_to_a_prefix_of_another(
 
 #[test]
 fn a_copy_that_the_other_bucket_refuses_says_so_and_is_finished_by_the_next() {
-    let account = account();
-    account.back_up("", 0);
+    let (account, sealed) = account();
+    account.back_up(&sealed, 0);
     let arguments = format!("copy --output json --repository s3://{BUCKET} --to s3://{COPY}");
     // The repository's own object is let through, and nothing after it.
     account.moto.fail("S3.PutObject", "AccessDenied", 403, 1, 1000);

@@ -7,6 +7,7 @@ mod aws_account;
 mod aws_backup;
 mod aws_copy;
 mod aws_drill;
+mod aws_key;
 mod aws_refusals;
 mod aws_stop;
 mod aws_verify;

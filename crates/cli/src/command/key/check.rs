@@ -53,10 +53,7 @@ pub(super) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
         });
         let filter = snapshots::filter(&args.environment);
         let found = repository.snapshots(&filter).await?.entries;
-        let sealed_to = found.iter().flat_map(|entry| &entry.summary.recipients);
-        let amendments = repository.amendments(&filter).await?.entries;
-        let sealed_to = sealed_to.chain(amendments.iter().flat_map(|(_, amendment)| &amendment.recipients));
-        let identities = keys::reading_identities(&settings.reading.identities, sealed_to).await?;
+        let identities = keys::identities_of(&settings.reading.identities, &repository, &found).await?;
         Ok(KeyCheckView {
             identities: identities.recipients().map(ToString::to_string).collect(),
             new_snapshots: configured.as_ref().map(|keys| keys.iter().map(ToString::to_string).collect()),

@@ -87,8 +87,10 @@ impl RestoreFlags<'_> {
             ReadingSettings::resolve(config.as_ref(), &Directories::of_user(), self.environment, self.trust)?;
         let trust = trust(&settings)?;
         let mut warnings = Vec::new();
-        let (source, recipients, of) = match reference {
-            SourceReference::File(path) => (RestoreSource::document(path)?, Vec::new(), None),
+        let (source, identities, of) = match reference {
+            SourceReference::File(path) => {
+                (RestoreSource::document(path)?, keys::identities(&settings.identities, None)?, None)
+            }
             SourceReference::Snapshot(reference) => {
                 let repository = snapshots::open(self.environment, self.store, self.global).await?;
                 let repository = Arc::new(repository.trusting(trust.signers.clone()));
@@ -100,11 +102,11 @@ impl RestoreFlags<'_> {
                     let message = format!("it is signed by somebody who is not trusted here: {}", summary.signer);
                     warnings.push(Warning { kind: WarningKind::Signer, message });
                 }
-                let (recipients, target) = (summary.recipients.clone(), summary.target.clone());
-                (RestoreSource::Snapshot { repository, manifest }, recipients, Some(target))
+                let identities = keys::identities_of(&settings.identities, &repository, [entry]).await?;
+                let target = summary.target.clone();
+                (RestoreSource::Snapshot { repository, manifest }, identities, Some(target))
             }
         };
-        let identities = keys::reading_identities(&settings.identities, &recipients).await?;
         let fingerprints = source.fingerprint_key(trust.signing_key.as_ref(), &identities).await.ok_or_else(|| {
             Failure::configuration("there is no key for the plan's fingerprints")
                 .hint("make a signing key with `parados init`, or name one with --signing-key FILE")
