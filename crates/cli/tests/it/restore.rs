@@ -107,6 +107,8 @@ fn a_document_of_the_old_pipeline_is_planned_as_it_stands() {
     let plan: Value = serde_json::from_str(&stdout(&run)).unwrap();
     assert_eq!(actions(&plan), [("/shop/dev/api/key", "create")]);
     assert_eq!(plan["source"]["kind"], "document");
+    let path = std::path::Path::new(plan["source"]["path"].as_str().unwrap());
+    assert!(path.is_absolute() && path.ends_with("old.json"), "{plan}");
     let gone = home.run("restore plan ./gone.json --environment dev").code(1);
     assert!(stderr(&gone).contains("gone.json") && stderr(&gone).contains("hint:"), "{}", stderr(&gone));
 }

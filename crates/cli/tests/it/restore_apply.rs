@@ -95,3 +95,29 @@ fn only_what_was_approved_is_applied_and_what_others_changed_is_left_alone() {
     let other = home.run(&format!("restore apply plan.json --yes --into embedded:{}", store.display())).code(1);
     assert!(stderr(&other).contains("the plan is for"), "{}", stderr(&other));
 }
+
+#[test]
+fn a_plan_means_the_same_store_wherever_it_is_applied() {
+    let home = planned();
+    let data = home.data();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(data.join("store"), home.path().join("link")).unwrap();
+    let config = "version: 1\nproject: parados\nstore: embedded:link\nenvironments: {dev: }\n";
+    std::fs::write(home.path().join("parados.yaml"), config).unwrap();
+    let repository = format!("--repository file://{}", data.join("repository").display());
+    for flags in ["--store embedded:.local/share/parados/store", "--into embedded:link", ""] {
+        let flags = format!("{flags} {repository} --environment dev --delete-extra --out plan.json");
+        home.run(&format!("restore plan latest {flags}")).success();
+        let saved: Value = serde_json::from_slice(&std::fs::read(home.path().join("plan.json")).unwrap()).unwrap();
+        let folder = data.join("store").canonicalize().unwrap();
+        assert_eq!(saved["into"]["folder"].as_str(), folder.to_str(), "{flags}");
+    }
+    std::fs::remove_file(home.path().join("parados.yaml")).unwrap();
+    let plan = home.path().join("plan.json");
+    let mut apply = home.command();
+    apply.args(["restore", "apply", "--yes"]).arg(plan).current_dir(elsewhere.path());
+    apply.assert().success();
+    let restored = values(&home);
+    assert!(restored.len() == 3 && restored.iter().all(|(name, value)| name == value), "{restored:?}");
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}

@@ -1,6 +1,6 @@
 //! What a restore works with: the source, the store that it goes into, and what opens and signs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -90,6 +90,10 @@ impl RestoreFlags<'_> {
         let (source, identities, of) = match reference {
             SourceReference::File(path) => {
                 (RestoreSource::document(path)?, keys::identities(&settings.identities, None)?, None)
+        let (source, recipients, of) = match reference {
+            SourceReference::File(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                (RestoreSource::document(&path)?, Vec::new(), None)
             }
             SourceReference::Snapshot(reference) => {
                 let repository = snapshots::open(self.environment, self.store, self.global).await?;
@@ -129,7 +133,7 @@ impl RestoreFlags<'_> {
         let settings =
             Settings::resolve(config.as_ref(), &directories, &store, &environment, self.selector, self.snapshot)?;
         let (opened, folder) = match &settings.store {
-            StoreSettings::Embedded(folder) => (open_embedded(folder).await?, Some(folder.display().to_string())),
+            StoreSettings::Embedded(folder) => (open_embedded(folder).await?, Some(lasting(folder)?)),
             StoreSettings::Aws(targets) => (open_aws(one_target(targets, of)?, &settings.quota).await?, None),
         };
         let identity =
@@ -138,6 +142,14 @@ impl RestoreFlags<'_> {
         let quotas = share_of_quotas(&settings.quota, opened.kind);
         Ok(OpenedInto { settings, opened, identity, quotas, key_management })
     }
+}
+
+/// The folder of a store that is there, as it is called from everywhere, so that a plan means the same store wherever it is applied.
+fn lasting(folder: &Path) -> Result<String> {
+    let path = folder
+        .canonicalize()
+        .map_err(|error| Failure::failed(format!("finding the folder {}: {error}", folder.display())))?;
+    Ok(path.display().to_string())
 }
 
 /// The one target that is meant: the only one, or the one that the snapshot is of.
