@@ -27,5 +27,6 @@ mod parameter;
 mod prune;
 mod restore;
 mod restore_apply;
+mod restore_kill;
 mod status;
 mod verify;
