@@ -89,11 +89,8 @@ impl RestoreFlags<'_> {
         let mut warnings = Vec::new();
         let (source, identities, of) = match reference {
             SourceReference::File(path) => {
-                (RestoreSource::document(path)?, keys::identities(&settings.identities, None)?, None)
-        let (source, recipients, of) = match reference {
-            SourceReference::File(path) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                (RestoreSource::document(&path)?, Vec::new(), None)
+                (RestoreSource::document(&path)?, keys::identities(&settings.identities, None)?, None)
             }
             SourceReference::Snapshot(reference) => {
                 let repository = snapshots::open(self.environment, self.store, self.global).await?;
