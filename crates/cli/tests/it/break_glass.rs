@@ -144,7 +144,7 @@ fn the_page_notices_what_was_tampered_with() {
     home.run("demo").success();
     let folder = home.path().join("parados-demo");
     let after = |change: &str, check: &[&str]| {
-        let mut blocks = vec![block("M=$(ls"), change.to_owned()];
+        let mut blocks = vec![block("M=$(ls"), block("SAYS=amendment"), change.to_owned()];
         blocks.extend(check.iter().map(|part| block(part)));
         let output = run(&folder, &[], &blocks);
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
@@ -160,4 +160,46 @@ fn the_page_notices_what_was_tampered_with() {
     assert!(!said.contains("the document is the one"), "a damaged document: {said}");
     let (_, said) = after("mv kept $D; rm ${M%2.manifest}1.manifest", &checks[1..]);
     assert!(said.contains("the document is the one") && said.contains("2.manifest does not follow"), "{said}");
+}
+
+#[test]
+fn the_page_reads_what_was_sealed_again_and_a_chain_that_was_pruned() {
+    let home = Home::new();
+    home.run("demo").success();
+    let folder = home.path().join("parados-demo");
+    let parados = |arguments: &[&str]| {
+        home.command().current_dir(&folder).args(arguments).assert().success();
+    };
+    let made = tool("age-keygen").args(["-o", "second.txt"]).current_dir(&folder).output().unwrap();
+    assert!(made.status.success());
+    let second = fs::read_to_string(folder.join("second.txt")).unwrap();
+    let second = second.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    for _ in 0..2 {
+        parados(&["prune", "--keep-last", "1", "--grace", "0s", "--yes"]);
+    }
+    parados(&["key", "add", second, "--yes"]);
+    // Only the second key is left.
+    fs::rename(folder.join("second.txt"), folder.join("keys/identity.age.txt")).unwrap();
+
+    let parts = [
+        "M=$(ls",
+        "allowed_signers\n",
+        "SAYS=amendment",
+        ".document.digest",
+        ".previous.digest",
+        "-i keys/identity",
+        "content_digest",
+    ];
+    let output = run(&folder, &[], &parts.map(block));
+    let (said, complained) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{complained}");
+    for words in [
+        "Good \"parados-amendment\" signature",
+        "the document is the one",
+        "the chain is read",
+        "the content is the one",
+    ] {
+        assert!(said.contains(words), "{words}: {said}\n{complained}");
+    }
+    assert!(!said.contains("does not follow"), "{said}");
 }
