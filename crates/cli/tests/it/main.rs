@@ -9,6 +9,7 @@ mod aws_copy;
 mod aws_drill;
 mod aws_key;
 mod aws_refusals;
+mod aws_round_trip;
 mod aws_stop;
 mod aws_verify;
 mod backup;

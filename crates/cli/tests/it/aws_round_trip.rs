@@ -1,0 +1,57 @@
+//! From one kind of store into the other and back: what a snapshot holds is what the other store has.
+
+use serde_json::Value;
+use testkit::{Moto, aws_cli};
+
+use crate::parados::{Home, stdout};
+
+/// All of prod but what bears a policy: moto gives the policies of a parameter back as objects, where the API has texts, so that no
+/// client of the API's own model can list it.
+const BUT_POLICIES: [&str; 2] = ["--exclude", "/shop/prod/partners/**"];
+
+#[test]
+fn what_comes_from_an_embedded_store_is_as_it_was_in_aws_and_back_again() {
+    let (moto, home) = (Moto::start(), Home::new());
+    home.run("demo").success();
+    let folder = home.path().join("parados-demo");
+    let parados = |arguments: &str| {
+        let mut command = home.command();
+        command.envs(moto.env()).current_dir(&folder).args(arguments.split_whitespace()).args(BUT_POLICIES);
+        command
+    };
+    let says = |arguments: &str| stdout(&parados(arguments).assert().success());
+    let aws = |arguments: &str| -> Value {
+        let output = aws_cli(&moto).args(arguments.split_whitespace()).output().unwrap();
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+
+    says("restore plan latest -e prod --into aws --with-history --out plan.json");
+    let apply = ["restore", "apply", "plan.json", "--yes", "--into", "aws"];
+    let applied = home.command().envs(moto.env()).current_dir(&folder).args(apply).assert().success();
+    assert!(stdout(&applied).contains("complete: 29 done"), "{}", stdout(&applied));
+    let again = says("restore plan latest -e prod --into aws --with-history --exit-code");
+    assert!(again.contains("Nothing to do: 29 unchanged"), "{again}");
+
+    // The AWS CLI sees what the store has.
+    let history = aws("ssm get-parameter-history --name /shop/prod/deploy/release");
+    let versions = history["Parameters"].as_array().unwrap();
+    assert_eq!(versions.len(), 3, "{history}");
+    assert!(versions[2]["Labels"].as_array().unwrap().contains(&"stable".into()), "{history}");
+    let tags = aws("ssm list-tags-for-resource --resource-type Parameter --resource-id /shop/prod/db/password");
+    assert!(tags.to_string().contains("platform"), "{tags}");
+    let kept = aws("ssm get-parameter --name /shop/prod/db/password --with-decryption");
+    assert_eq!(kept["Parameter"]["Type"], "SecureString");
+
+    // And back: a snapshot of AWS says of the store that it came from that there is nothing to do.
+    let repository = format!("--repository file://{}", home.path().join("second").display());
+    says(&format!(
+        "backup --project second -e prod --store aws {repository} --recipient none --name-contains /prod/ --with-history"
+    ));
+    let store = folder.join("store");
+    let back = says(&format!(
+        "restore plan latest --project second -e prod {repository} --into embedded:{} --with-history --exit-code --path /shop",
+        store.display()
+    ));
+    assert!(back.contains("Nothing to do: 29 unchanged"), "{back}");
+}
