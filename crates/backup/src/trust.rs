@@ -1,7 +1,7 @@
 //! Whose signatures count.
 //!
 //! Owns the list of the signers that somebody trusts, and its text. Does not check signatures
-//! ([`signature`](crate::signature)), nor keep the list anywhere.
+//! ([`signature`]), nor keep the list anywhere.
 
 use std::collections::BTreeSet;
 
