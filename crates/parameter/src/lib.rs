@@ -7,6 +7,7 @@
 //!
 //! It does no I/O: no network, no file, no terminal, no environment.
 
+mod account_region;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -30,6 +31,7 @@ mod tag;
 mod text;
 mod version;
 
+pub use account_region::AccountRegion;
 pub use clock::{Clock, SystemClock};
 pub use error::{Result, StoreError, StoreErrorKind};
 pub use invalid::Invalid;

@@ -13,6 +13,8 @@
 //! rules of Parameter Store are `parados_parameter`'s.
 
 mod annotating;
+mod change;
+mod database;
 mod embedded;
 mod failure;
 mod listing;
@@ -27,6 +29,8 @@ mod scratch;
 mod seal;
 mod span;
 
+pub use change::{Change, ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
+pub use database::{DatabaseError, ParameterDatabase, SweepReport};
 pub use embedded::{EmbeddedStore, InitOptions, OpenOptions, ThrowAwayOptions};
 pub use master_key::MasterKeySource;
 pub use open_error::OpenError;

@@ -3,12 +3,13 @@
 use cargo_metadata::{DependencyKind, Metadata, Package};
 
 /// The whole table: a crate and those that it may use. A crate that is not here may not be.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("parados-parameter", &[]),
     ("parados-aws", &["parados-parameter"]),
     ("parados-store", &["parados-parameter"]),
     ("parados-backup", &["parados-parameter"]),
-    ("parados", &["parados-parameter", "parados-aws", "parados-store", "parados-backup"]),
+    ("parados-server", &["parados-parameter", "parados-store"]),
+    ("parados", &["parados-parameter", "parados-aws", "parados-store", "parados-backup", "parados-server"]),
     ("bench", &["parados-parameter", "parados-store", "parados-backup"]),
     ("testkit", &[]),
     ("xtask", &["testkit"]),
