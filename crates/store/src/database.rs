@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use parados_parameter::{AccountRegion, SharedStore};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::change::{ChangeCursor, ChangePage, ChangeWatch};
 
@@ -62,6 +63,13 @@ pub trait ParameterDatabase: Debug + Send + Sync + 'static {
 
     /// The time since it was opened, in milliseconds, by the monotonic clock of [`ChangeWatch::seen_until`].
     fn elapsed(&self) -> i64;
+
+    /// Seals a secret of the server's own, such as an access key's, under this database's master key, bound to `context`: it opens only
+    /// with the same words. A rotation of the master key leaves it readable.
+    async fn seal_secret(&self, context: &str, secret: &[u8]) -> Result<Vec<u8>, DatabaseError>;
+
+    /// Opens what [`seal_secret`](Self::seal_secret) gave.
+    async fn open_secret(&self, context: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DatabaseError>;
 
     /// Whether the database answers now.
     async fn ping(&self) -> Result<(), DatabaseError>;
