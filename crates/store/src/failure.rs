@@ -3,6 +3,8 @@
 use std::fmt;
 
 use parados_parameter::{Operation, ParameterName, StoreError, StoreErrorKind, Version};
+use sqlx::error::DatabaseError as _;
+use sqlx::sqlite::SqliteError;
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -50,7 +52,8 @@ impl From<StoreError> for Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+        let sqlite = error.as_database_error().and_then(|error| error.try_downcast_ref::<SqliteError>());
+        let code = sqlite.and_then(|error| error.code()?.parse::<u32>().ok());
         // The low byte is the primary result code: SQLITE_BUSY, SQLITE_LOCKED.
         match (code.map(|code| code & 0xff), &error) {
             (Some(5 | 6), _) => {

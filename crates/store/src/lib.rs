@@ -12,26 +12,19 @@
 //! the file format, its durability and its permissions. It does not serve a network, and does not judge requests: the
 //! rules of Parameter Store are `parados_parameter`'s.
 
-mod annotating;
 mod change;
 mod database;
-mod embedded;
 mod failure;
-mod listing;
 mod master_key;
 mod open_error;
 mod private_file;
-mod putting;
-mod reading;
-mod row;
-mod schema;
-mod scratch;
+#[cfg_attr(not(test), expect(dead_code, reason = "the engines come to use it one after the other"))]
 mod seal;
 mod span;
+mod sqlite;
 
 pub use change::{Change, ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
 pub use database::{DatabaseError, ParameterDatabase, SweepReport};
-pub use embedded::{EmbeddedStore, InitOptions, OpenOptions, ThrowAwayOptions};
 pub use master_key::MasterKeySource;
 pub use open_error::OpenError;
-pub use scratch::remove_abandoned;
+pub use sqlite::{EmbeddedStore, InitOptions, OpenOptions, ThrowAwayOptions, remove_abandoned};

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::open_error::OpenError;
 use crate::private_file;
-use crate::seal::{KEY_BYTES, MasterKey};
+use crate::seal::{KEY_BYTES, KeyBytes, MasterKey};
 
 const PLAIN_FILE: &str = "master.key";
 const WRAPPED_FILE: &str = "master.key.kms";
@@ -55,13 +55,13 @@ pub(crate) async fn create(directory: &Path, source: &MasterKeySource) -> Result
         Err(OpenError::MasterKeyMissing { .. }) => {}
         loaded => return loaded,
     }
-    let key: MasterKey = Zeroizing::new(rand::random());
+    let key = MasterKey::generate();
     let (path, contents) = match source {
-        MasterKeySource::File => (directory.join(PLAIN_FILE), write_plain(&key)),
+        MasterKeySource::File => (directory.join(PLAIN_FILE), write_plain(key.bytes())),
         MasterKeySource::KeyManagement { service, key: key_id } => {
             let path = directory.join(WRAPPED_FILE);
             let ciphertext = service
-                .encrypt(key_id, &*key, &context())
+                .encrypt(key_id, &**key.bytes(), &context())
                 .await
                 .map_err(|source| OpenError::KeyManagement { path: path.clone(), source })?;
             let wrapped = Wrapped { key_id: key_id.clone(), ciphertext: STANDARD.encode(ciphertext) };
@@ -118,7 +118,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     fs::read(path).map(Zeroizing::new).map_err(OpenError::file("read", path))
 }
 
-fn write_plain(key: &MasterKey) -> Zeroizing<String> {
+fn write_plain(key: &KeyBytes) -> Zeroizing<String> {
     let text = Zeroizing::new(STANDARD.encode(**key));
     Zeroizing::new([PLAIN_PREFIX, &text, "\n"].concat())
 }
@@ -130,7 +130,7 @@ fn read_plain(contents: &[u8]) -> Option<MasterKey> {
 }
 
 fn as_key(bytes: &[u8]) -> Option<MasterKey> {
-    let mut key = MasterKey::new([0; KEY_BYTES]);
+    let mut key = KeyBytes::new([0; KEY_BYTES]);
     (bytes.len() == KEY_BYTES).then(|| key.copy_from_slice(bytes))?;
-    Some(key)
+    Some(MasterKey::new(key))
 }

@@ -14,8 +14,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use crate::failure::Failure;
-use crate::row::{self, EXTRA, metadata_columns, tags_column};
-use crate::seal::Seal;
+use crate::sqlite::row::{self, EXTRA, metadata_columns, tags_column};
+use crate::sqlite::seal_1::Seal;
 
 /// `?1` is the canonical name; `?2` the version and `?3` the label asked for, or null. No row: no parameter. A row without
 /// a version: no such version.

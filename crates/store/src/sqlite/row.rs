@@ -9,7 +9,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use crate::failure::Failure;
-use crate::seal::Seal;
+use crate::sqlite::seal_1::Seal;
 
 /// What [`metadata`] reads: the first eleven columns of a query over `parameter p` and `version v`.
 macro_rules! metadata_columns {

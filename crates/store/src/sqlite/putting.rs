@@ -7,8 +7,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::failure::Failure;
-use crate::row::{self, EXTRA, metadata_columns};
-use crate::seal::Seal;
+use crate::sqlite::row::{self, EXTRA, metadata_columns};
+use crate::sqlite::seal_1::Seal;
 
 /// `?1` is the canonical name.
 const NEWEST: &str = concat!(

@@ -14,16 +14,17 @@ use parados_parameter::{
 };
 use sqlx::sqlite::{Sqlite, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection as _, Transaction};
-use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::master_key::{self, MasterKeySource};
 use crate::open_error::OpenError;
-use crate::putting::Writer;
-use crate::schema::Durability;
-use crate::scratch::ScratchFolder;
-use crate::seal::Seal;
-use crate::{annotating, listing, private_file, putting, reading, schema};
+use crate::private_file;
+use crate::seal::MasterKey;
+use crate::sqlite::putting::Writer;
+use crate::sqlite::schema::Durability;
+use crate::sqlite::scratch::ScratchFolder;
+use crate::sqlite::seal_1::Seal;
+use crate::sqlite::{annotating, listing, putting, reading, schema};
 
 const DATABASE_FILE: &str = "parameters.sqlite3";
 /// Reads that run at once.
@@ -166,7 +167,7 @@ impl EmbeddedStore {
         let scratch = ScratchFolder::create(&folder)?;
         let path = scratch.path().join(DATABASE_FILE);
         private_file::create_empty(&path).map_err(OpenError::file("create", &path))?;
-        let seal = Seal::new(&Zeroizing::new(rand::random()));
+        let seal = Seal::new(&MasterKey::generate());
         let created = schema::create(&path, Durability::Unsynced, &seal.key_check()).await;
         created.map_err(OpenError::database("create", &path))?;
         Self::connect(Place::ThrownAway(scratch), Durability::Unsynced, seal, clock, user).await

@@ -7,9 +7,9 @@ use parados_parameter::{
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use crate::failure::Failure;
-use crate::row::{self, EXTRA, labels_column, metadata_columns, tags_column};
-use crate::seal::Seal;
 use crate::span::Span;
+use crate::sqlite::row::{self, EXTRA, labels_column, metadata_columns, tags_column};
+use crate::sqlite::seal_1::Seal;
 
 /// The rows that are looked at together once it has shown that not all of them match.
 const FILTERED_ROWS: usize = 200;
