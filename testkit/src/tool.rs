@@ -28,6 +28,7 @@ fn debian_package(tool: &str) -> &str {
         "age-keygen" => "age",
         "unzstd" => "zstd",
         "sqlite3" => "sqlite3",
+        "kill" => "procps",
         other => other,
     }
 }
@@ -74,7 +75,7 @@ fn virtual_environment() -> PathBuf {
     folder
 }
 
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is a folder of the workspace")
 }
 

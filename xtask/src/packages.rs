@@ -1,6 +1,8 @@
 //! The Debian packages that the tests need: installed when that is allowed, otherwise named.
 
 use std::env;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use nix::unistd::geteuid;
@@ -24,6 +26,9 @@ pub(crate) fn ensure_for_tests() -> Result<(), Failure> {
     if crate::venv::interpreter().is_none() {
         missing.extend(["python3", "python3-venv"]);
     }
+    if !has_postgresql_server(Path::new("/usr/lib/postgresql")) {
+        missing.push("postgresql");
+    }
     install(missing)
 }
 
@@ -34,6 +39,12 @@ pub(crate) fn ensure_for_tests() -> Result<(), Failure> {
 pub(crate) fn ensure_for_bench() -> Result<(), Failure> {
     ensure_for_tests()?;
     install(missing(&BENCH))
+}
+
+/// Whether Debian's package put a server there: none of its programs is on `PATH`.
+fn has_postgresql_server(folder: &Path) -> bool {
+    let versions = fs::read_dir(folder).into_iter().flatten().flatten();
+    versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
 }
 
 fn missing(wanted: &[(&str, &'static str)]) -> Vec<&'static str> {
@@ -73,6 +84,18 @@ mod tests {
     #[test]
     fn only_what_is_missing_is_named() {
         assert_eq!(missing(&[("sh", "dash"), ("no-such-program", "its-package")]), ["its-package"]);
+    }
+
+    #[test]
+    fn a_server_counts_and_its_client_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!has_postgresql_server(&folder.path().join("none")) && !has_postgresql_server(folder.path()));
+        let bin = folder.path().join("15/bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join("psql"), "").unwrap();
+        assert!(!has_postgresql_server(folder.path()));
+        fs::write(bin.join("initdb"), "").unwrap();
+        assert!(has_postgresql_server(folder.path()));
     }
 
     #[test]
