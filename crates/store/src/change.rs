@@ -33,6 +33,43 @@ pub enum ChangeKind {
     NoChangeNotification,
 }
 
+impl ChangeKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::LabelParameterVersion,
+        Self::UnlabelParameterVersion,
+        Self::AddTags,
+        Self::RemoveTags,
+        Self::Expiration,
+        Self::ExpirationNotification,
+        Self::NoChangeNotification,
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+            Self::LabelParameterVersion => "LabelParameterVersion",
+            Self::UnlabelParameterVersion => "UnlabelParameterVersion",
+            Self::AddTags => "AddTags",
+            Self::RemoveTags => "RemoveTags",
+            Self::Expiration => "Expiration",
+            Self::ExpirationNotification => "ExpirationNotification",
+            Self::NoChangeNotification => "NoChangeNotification",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// One thing that happened to one parameter. It holds no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -93,5 +130,19 @@ impl ChangeWatch {
     /// the database's [`elapsed`](crate::ParameterDatabase::elapsed).
     pub fn seen_until(&self) -> i64 {
         self.seen_until_milliseconds.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_stored_as_it_is_serialised() {
+        for kind in ChangeKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(ChangeKind::from_name(kind.as_str()), Some(*kind));
+        }
+        assert_eq!(ChangeKind::from_name("Rename"), None);
     }
 }

@@ -6,8 +6,10 @@ use parados_parameter::{Operation, ParameterName, StoreError, StoreErrorKind, Ve
 use sqlx::error::DatabaseError as _;
 use sqlx::sqlite::SqliteError;
 
+use crate::database::DatabaseError;
+
 /// Why a call failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// By a rule of Parameter Store.
     Refused(StoreError),
@@ -15,14 +17,23 @@ pub(crate) enum Failure {
     Storage(StoreErrorKind, String),
     /// A value does not open.
     Unreadable(ParameterName, Version),
-    /// The master key is not the one that the values are sealed under.
-    WrongMasterKey,
+    /// A master key that the database uses is not among those that the process has.
+    UnknownMasterKey,
 }
 
 impl Failure {
     /// A row holds what was never written there.
     pub(crate) fn damaged(what: impl fmt::Display) -> Self {
         Self::Storage(StoreErrorKind::Storage, format!("the store's file is damaged: {what}"))
+    }
+
+    /// The error of a database's own `operation`.
+    pub(crate) fn of_database(self, operation: &'static str) -> DatabaseError {
+        let message = match self.of(Operation::GetParameter, "") {
+            StoreError { message, kind, .. } if message.is_empty() => kind.name().to_owned(),
+            error => error.message,
+        };
+        DatabaseError { operation, message }
     }
 
     /// The error of `operation`, which was for `subject`.
@@ -36,7 +47,7 @@ impl Failure {
                 );
                 StoreError::new(operation, name, StoreErrorKind::Unreadable, message)
             }
-            Self::WrongMasterKey => {
+            Self::UnknownMasterKey => {
                 let message = "the master key is not the one of this store's values; put the right one back first";
                 StoreError::new(operation, subject, StoreErrorKind::Unreadable, message)
             }

@@ -12,13 +12,14 @@
 //! the file format, its durability and its permissions. It does not serve a network, and does not judge requests: the
 //! rules of Parameter Store are `parados_parameter`'s.
 
+mod arn;
 mod change;
 mod database;
+mod due;
 mod failure;
 mod master_key;
 mod open_error;
 mod private_file;
-#[cfg_attr(not(test), expect(dead_code, reason = "the engines come to use it one after the other"))]
 mod seal;
 mod span;
 mod sqlite;
@@ -27,4 +28,6 @@ pub use change::{Change, ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
 pub use database::{DatabaseError, ParameterDatabase, SweepReport};
 pub use master_key::MasterKeySource;
 pub use open_error::OpenError;
-pub use sqlite::{EmbeddedStore, InitOptions, OpenOptions, ThrowAwayOptions, remove_abandoned};
+pub use sqlite::{
+    EmbeddedStore, InitOptions, OpenOptions, SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions, remove_abandoned,
+};

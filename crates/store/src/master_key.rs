@@ -1,9 +1,12 @@
 //! Where the master key is kept: in a file of its own, or wrapped by a KMS key.
+//!
+//! While a store gets a new master key, that is kept in a file beside, whose name ends in `.next`, and both are in use.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -18,6 +21,7 @@ use crate::seal::{KEY_BYTES, KeyBytes, MasterKey};
 
 const PLAIN_FILE: &str = "master.key";
 const WRAPPED_FILE: &str = "master.key.kms";
+const NEXT: &str = ".next";
 const PLAIN_PREFIX: &str = "parados-master-key-v1:";
 
 /// How a store that is made keeps its master key.
@@ -76,18 +80,81 @@ pub(crate) async fn create(directory: &Path, source: &MasterKeySource) -> Result
     }
 }
 
-/// Reads the master key of the store in `directory`.
-pub(crate) async fn load(directory: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
+/// Reads the master key in `directory`, but none that is to be its next one.
+async fn load(directory: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
     let (plain, wrapped) = (directory.join(PLAIN_FILE), directory.join(WRAPPED_FILE));
     match (is_there(&plain)?, is_there(&wrapped)?) {
         (false, false) => Err(OpenError::MasterKeyMissing { directory: directory.to_owned() }),
         (true, true) => Err(OpenError::MasterKeyAmbiguous { directory: directory.to_owned() }),
-        (true, false) => {
-            let text = read(&plain)?;
-            read_plain(&text).ok_or(OpenError::MasterKeyDamaged { path: plain })
-        }
-        (false, true) => unwrap(&wrapped, service).await,
+        (true, false) => load_file(&plain, service).await,
+        (false, true) => load_file(&wrapped, service).await,
     }
+}
+
+/// The files in a directory that hold a master key, and what tells each from another one of the same name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeyFiles(Vec<(PathBuf, Stamp)>);
+
+/// Device, inode, seconds, nanoseconds and bytes of a file.
+type Stamp = (u64, u64, i64, i64, u64);
+
+impl KeyFiles {
+    /// Those that there are now, in the order in which they are of use.
+    ///
+    /// # Errors
+    /// [`OpenError::MasterKeyAmbiguous`] for two of the same rank.
+    pub(crate) fn find(directory: &Path) -> Result<Self, OpenError> {
+        let mut found = Vec::new();
+        for ending in ["", NEXT] {
+            let before = found.len();
+            for name in [PLAIN_FILE, WRAPPED_FILE] {
+                let path = directory.join(format!("{name}{ending}"));
+                match fs::metadata(&path) {
+                    Ok(file) => {
+                        let stamp = (file.dev(), file.ino(), file.mtime(), file.mtime_nsec(), file.len());
+                        found.push((path, stamp));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(OpenError::file("read", &path)(error)),
+                }
+            }
+            if found.len() - before > 1 {
+                return Err(OpenError::MasterKeyAmbiguous { directory: directory.to_owned() });
+            }
+        }
+        Ok(Self(found))
+    }
+}
+
+/// The master keys of some files, and why one of them has none.
+pub(crate) struct LoadedKeys {
+    pub(crate) keys: Vec<Arc<MasterKey>>,
+    pub(crate) error: Option<OpenError>,
+}
+
+/// Reads every one of `files` that can be read: the caller knows which of the keys it needs.
+pub(crate) async fn load_all(files: &KeyFiles, service: Option<&Arc<dyn KeyManagement>>) -> LoadedKeys {
+    let mut loaded = LoadedKeys { keys: Vec::new(), error: None };
+    for (path, _) in &files.0 {
+        match load_file(path, service).await {
+            Ok(key) => loaded.keys.push(Arc::new(key)),
+            Err(error) => loaded.error = loaded.error.or(Some(error)),
+        }
+    }
+    loaded
+}
+
+/// Reads the master key in one file, plain or wrapped.
+///
+/// # Errors
+/// When others can get at the file, it holds no master key, or the key cannot be unwrapped.
+pub(crate) async fn load_file(path: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
+    let is_wrapped = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WRAPPED_FILE));
+    if is_wrapped {
+        return unwrap(path, service).await;
+    }
+    let text = read(path)?;
+    read_plain(&text).ok_or(OpenError::MasterKeyDamaged { path: path.to_owned() })
 }
 
 async fn unwrap(path: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {

@@ -56,6 +56,16 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The store is to be brought to a newer schema, which takes its values' key, and the one that is there is another's.
+    #[error(
+        "the master key in {} is not the one of its values, which are to be sealed anew for this release; \
+         put the right one back first",
+        directory.display()
+    )]
+    MasterKeyOfAnother {
+        /// The store.
+        directory: PathBuf,
+    },
     /// The master key is wrapped and no key management service was given to unwrap it.
     #[error("the master key in {} is wrapped by the KMS key {key}, and there is no connection to KMS", path.display())]
     KeyManagementMissing {
@@ -97,6 +107,14 @@ pub enum OpenError {
         path: PathBuf,
         /// The system's words.
         source: io::Error,
+    },
+    /// The database does not hold what one of this product does.
+    #[error("{} is damaged: {message}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
     },
     /// SQLite failed.
     #[error("cannot {operation} {}", path.display())]

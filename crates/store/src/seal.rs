@@ -208,9 +208,9 @@ impl Keyring {
         self.0.get(&number)
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether the key of one of `checks` is not there.
+    pub(crate) fn lacks(&self, checks: &[(i64, Vec<u8>)]) -> bool {
+        checks.iter().any(|(number, _)| !self.0.contains_key(number))
     }
 }
 
@@ -276,7 +276,7 @@ mod tests {
         let checks = [(1, old.key_check()), (2, new.key_check())];
         let ring = Keyring::of(&checks, &[new.clone(), Arc::new(MasterKey::generate())]);
         assert!(ring.get(1).is_none() && Arc::ptr_eq(ring.get(2).unwrap(), &new));
-        assert!(!new.is_checked_by(b"") && !ring.is_empty());
-        assert!(Keyring::of(&checks, &[]).is_empty());
+        assert!(!new.is_checked_by(b"") && ring.lacks(&checks) && !ring.lacks(&checks[1..]));
+        assert!(!Keyring::of(&checks, &[new, old]).lacks(&checks));
     }
 }

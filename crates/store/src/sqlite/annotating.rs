@@ -1,122 +1,216 @@
-//! Labels and tags, written. Every function works in the transaction of its caller.
+//! Labels and tags, written.
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use parados_parameter::rules::{
     merge_tags, no_such_resource, not_found, plan_labels, plan_unlabels, version_not_found,
 };
-use parados_parameter::{Label, LabelOutcome, Operation, ParameterName, Tag, UnlabelOutcome, Version};
+use parados_parameter::{
+    Label, LabelOutcome, Operation, ParameterName, ParameterType, StoreError, Tag, UnlabelOutcome, Version,
+};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
+use super::changing::{self, Happened};
+use super::queue::{Work, Writing};
+use super::row::{self, place_id};
+use super::store::Author;
+use crate::change::ChangeKind;
 use crate::failure::Failure;
 
+/// `?1` is the place, `?2` the canonical name.
+const FIND: &str = concat!(
+    "SELECT p.id, p.name, p.newest, v.type FROM parameter p JOIN version v ON v.parameter = p.id AND v.version = p.newest \
+     WHERE p.place = ",
+    place_id!(),
+    " AND p.canonical = ?2"
+);
+
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[FIND];
+
 /// LabelParameterVersion.
-pub(crate) async fn label(
-    connection: &mut SqliteConnection,
-    name: &ParameterName,
-    version: Option<Version>,
-    labels: &[String],
-) -> Result<LabelOutcome, Failure> {
-    let labelled = Labelled::find(connection, Operation::LabelParameterVersion, name, version).await?;
-    let plan = plan_labels(name, &labelled.labels, labels)?;
-    for label in &plan.set {
-        let upsert = sqlx::query(
-            "INSERT INTO label (parameter, version, label) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (parameter, label) DO UPDATE SET version = excluded.version",
-        );
-        let upsert = upsert.bind(labelled.parameter).bind(labelled.version.get()).bind(label.as_str());
-        upsert.execute(&mut *connection).await?;
-    }
-    Ok(LabelOutcome { version: labelled.version, invalid: plan.invalid })
+pub(super) struct SetLabels {
+    pub(super) author: Author,
+    pub(super) name: ParameterName,
+    pub(super) version: Option<Version>,
+    pub(super) labels: Vec<String>,
 }
 
 /// UnlabelParameterVersion.
-pub(crate) async fn unlabel(
-    connection: &mut SqliteConnection,
-    name: &ParameterName,
-    version: Version,
-    labels: &[Label],
-) -> Result<UnlabelOutcome, Failure> {
-    let labelled = Labelled::find(connection, Operation::UnlabelParameterVersion, name, Some(version)).await?;
-    let outcome = plan_unlabels(name, &labelled.labels, labels)?;
-    for label in &outcome.removed {
-        let delete = sqlx::query("DELETE FROM label WHERE parameter = ?1 AND label = ?2");
-        delete.bind(labelled.parameter).bind(label.as_str()).execute(&mut *connection).await?;
-    }
-    Ok(outcome)
+pub(super) struct RemoveLabels {
+    pub(super) author: Author,
+    pub(super) name: ParameterName,
+    pub(super) version: Version,
+    pub(super) labels: Vec<Label>,
 }
 
 /// AddTagsToResource.
-pub(crate) async fn tag(connection: &mut SqliteConnection, name: &ParameterName, tags: &[Tag]) -> Result<(), Failure> {
-    let id = resource(connection, Operation::AddTagsToResource, name).await?;
-    let rows = sqlx::query("SELECT key, value FROM tag WHERE parameter = ?1").bind(id);
-    let rows = rows.fetch_all(&mut *connection).await?;
-    let current = rows.iter().map(|row| Ok(Tag::observed(row.try_get::<&str, _>(0)?, row.try_get::<&str, _>(1)?)));
-    let current: Vec<Tag> = current.collect::<Result<_, sqlx::Error>>()?;
-    for tag in merge_tags(name, &current, tags)? {
-        let upsert = sqlx::query(
-            "INSERT INTO tag (parameter, key, value) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (parameter, key) DO UPDATE SET value = excluded.value",
-        );
-        upsert.bind(id).bind(tag.key()).bind(tag.value()).execute(&mut *connection).await?;
-    }
-    Ok(())
+pub(super) struct AddTags {
+    pub(super) author: Author,
+    pub(super) name: ParameterName,
+    pub(super) tags: Vec<Tag>,
 }
 
 /// RemoveTagsFromResource.
-pub(crate) async fn untag(
-    connection: &mut SqliteConnection,
-    name: &ParameterName,
-    keys: &[String],
-) -> Result<(), Failure> {
-    let id = resource(connection, Operation::RemoveTagsFromResource, name).await?;
-    for key in keys {
-        let delete = sqlx::query("DELETE FROM tag WHERE parameter = ?1 AND key = ?2");
-        delete.bind(id).bind(key).execute(&mut *connection).await?;
+pub(super) struct RemoveTags {
+    pub(super) author: Author,
+    pub(super) name: ParameterName,
+    pub(super) keys: Vec<String>,
+}
+
+#[async_trait]
+impl Work for SetLabels {
+    type Outcome = LabelOutcome;
+
+    async fn run(&self, writing: &mut Writing<'_>) -> Result<LabelOutcome, Failure> {
+        const OPERATION: Operation = Operation::LabelParameterVersion;
+        let found = Found::named(writing, &self.author, &self.name, || not_found(OPERATION, &self.name)).await?;
+        let version = self.version.unwrap_or(found.newest);
+        let borne = found.labels(writing.connection, OPERATION, version).await?;
+        let plan = plan_labels(&self.name, &borne, &self.labels)?;
+        for label in &plan.set {
+            let upsert = sqlx::query(
+                "INSERT INTO label (parameter, version, label) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (parameter, label) DO UPDATE SET version = excluded.version",
+            );
+            let upsert = upsert.bind(found.id).bind(version.get()).bind(label.as_str());
+            upsert.execute(&mut *writing.connection).await?;
+        }
+        if !plan.set.is_empty() {
+            found.record(writing, &self.author, ChangeKind::LabelParameterVersion, version, &plan.set).await?;
+        }
+        Ok(LabelOutcome { version, invalid: plan.invalid })
     }
-    Ok(())
 }
 
-/// A version that is to be labelled or unlabelled.
-struct Labelled {
-    parameter: i64,
-    version: Version,
-    labels: BTreeSet<Label>,
+#[async_trait]
+impl Work for RemoveLabels {
+    type Outcome = UnlabelOutcome;
+
+    async fn run(&self, writing: &mut Writing<'_>) -> Result<UnlabelOutcome, Failure> {
+        const OPERATION: Operation = Operation::UnlabelParameterVersion;
+        let found = Found::named(writing, &self.author, &self.name, || not_found(OPERATION, &self.name)).await?;
+        let borne = found.labels(writing.connection, OPERATION, self.version).await?;
+        let outcome = plan_unlabels(&self.name, &borne, &self.labels)?;
+        for label in &outcome.removed {
+            let delete = sqlx::query("DELETE FROM label WHERE parameter = ?1 AND label = ?2");
+            delete.bind(found.id).bind(label.as_str()).execute(&mut *writing.connection).await?;
+        }
+        if !outcome.removed.is_empty() {
+            let kind = ChangeKind::UnlabelParameterVersion;
+            found.record(writing, &self.author, kind, self.version, &outcome.removed).await?;
+        }
+        Ok(outcome)
+    }
 }
 
-impl Labelled {
-    async fn find(
+#[async_trait]
+impl Work for AddTags {
+    type Outcome = ();
+
+    async fn run(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
+        let missing = || no_such_resource(Operation::AddTagsToResource, &self.name);
+        let found = Found::named(writing, &self.author, &self.name, missing).await?;
+        let rows = sqlx::query("SELECT key, value FROM tag WHERE parameter = ?1").bind(found.id);
+        let rows = rows.fetch_all(&mut *writing.connection).await?;
+        let current = rows.iter().map(|row| Ok(Tag::observed(row.try_get::<&str, _>(0)?, row.try_get::<&str, _>(1)?)));
+        let current: Vec<Tag> = current.collect::<Result<_, sqlx::Error>>()?;
+        for tag in merge_tags(&self.name, &current, &self.tags)? {
+            let upsert = sqlx::query(
+                "INSERT INTO tag (parameter, key, value) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (parameter, key) DO UPDATE SET value = excluded.value",
+            );
+            upsert.bind(found.id).bind(tag.key()).bind(tag.value()).execute(&mut *writing.connection).await?;
+        }
+        if !self.tags.is_empty() {
+            found.record(writing, &self.author, ChangeKind::AddTags, found.newest, &[]).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Work for RemoveTags {
+    type Outcome = ();
+
+    async fn run(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
+        let missing = || no_such_resource(Operation::RemoveTagsFromResource, &self.name);
+        let found = Found::named(writing, &self.author, &self.name, missing).await?;
+        let mut removed = 0;
+        for key in &self.keys {
+            let delete = sqlx::query("DELETE FROM tag WHERE parameter = ?1 AND key = ?2");
+            let delete = delete.bind(found.id).bind(key).execute(&mut *writing.connection).await?;
+            removed += delete.rows_affected();
+        }
+        if removed > 0 {
+            found.record(writing, &self.author, ChangeKind::RemoveTags, found.newest, &[]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A parameter that is to be annotated.
+struct Found {
+    id: i64,
+    name: ParameterName,
+    newest: Version,
+    parameter_type: ParameterType,
+}
+
+impl Found {
+    async fn named(
+        writing: &mut Writing<'_>,
+        author: &Author,
+        name: &ParameterName,
+        missing: impl FnOnce() -> StoreError,
+    ) -> Result<Self, Failure> {
+        let found = sqlx::query(FIND).bind(author.at.to_string()).bind(name.canonical());
+        let found = found.fetch_optional(&mut *writing.connection).await?.ok_or_else(missing)?;
+        Ok(Self {
+            id: found.try_get(0)?,
+            name: ParameterName::observed(found.try_get::<&str, _>(1)?),
+            newest: row::version(found.try_get(2)?)?,
+            parameter_type: found.try_get::<&str, _>(3)?.parse().map_err(Failure::damaged)?,
+        })
+    }
+
+    /// The labels that a version bears.
+    async fn labels(
+        &self,
         connection: &mut SqliteConnection,
         operation: Operation,
-        name: &ParameterName,
-        version: Option<Version>,
-    ) -> Result<Self, Failure> {
-        let found = sqlx::query("SELECT id, newest FROM parameter WHERE canonical = ?1").bind(name.canonical());
-        let found = found.fetch_optional(&mut *connection).await?.ok_or_else(|| not_found(operation, name))?;
-        let parameter: i64 = found.try_get(0)?;
-        let version = match version {
-            Some(version) => version,
-            None => Version::new(found.try_get(1)?).map_err(Failure::damaged)?,
-        };
+        version: Version,
+    ) -> Result<BTreeSet<Label>, Failure> {
         let kept = sqlx::query("SELECT 1 FROM version WHERE parameter = ?1 AND version = ?2");
-        if kept.bind(parameter).bind(version.get()).fetch_optional(&mut *connection).await?.is_none() {
-            return Err(version_not_found(operation, name, version).into());
+        if kept.bind(self.id).bind(version.get()).fetch_optional(&mut *connection).await?.is_none() {
+            return Err(version_not_found(operation, &self.name, version).into());
         }
         let labels = sqlx::query("SELECT label FROM label WHERE parameter = ?1 AND version = ?2");
-        let labels = labels.bind(parameter).bind(version.get()).fetch_all(connection).await?;
+        let labels = labels.bind(self.id).bind(version.get()).fetch_all(connection).await?;
         let labels = labels.iter().map(|row| row.try_get::<&str, _>(0).map(Label::observed));
-        Ok(Self { parameter, version, labels: labels.collect::<Result<_, sqlx::Error>>()? })
+        Ok(labels.collect::<Result<_, sqlx::Error>>()?)
     }
-}
 
-/// The row id of the parameter that is to be tagged or untagged.
-async fn resource(
-    connection: &mut SqliteConnection,
-    operation: Operation,
-    name: &ParameterName,
-) -> Result<i64, Failure> {
-    let found = sqlx::query("SELECT id FROM parameter WHERE canonical = ?1").bind(name.canonical());
-    let found = found.fetch_optional(connection).await?;
-    Ok(found.ok_or_else(|| no_such_resource(operation, name))?.try_get(0)?)
+    async fn record(
+        &self,
+        writing: &mut Writing<'_>,
+        author: &Author,
+        kind: ChangeKind,
+        version: Version,
+        labels: &[Label],
+    ) -> Result<(), Failure> {
+        let happened = Happened {
+            kind,
+            at: author.now,
+            place: &author.at,
+            name: &self.name,
+            parameter_type: self.parameter_type,
+            version,
+            labels,
+            user: Some(&author.user),
+        };
+        changing::record(writing, happened).await
+    }
 }

@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 use parados_parameter::{
-    AllowedPattern, Annotations, DataType, Description, KeyId, Label, Parameter, ParameterMetadata, ParameterName,
-    Policy, Secret, Tag, Version,
+    AccountRegion, AllowedPattern, Annotations, DataType, Description, KeyId, Label, Parameter, ParameterMetadata,
+    ParameterName, Policy, Secret, Tag, Version,
 };
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
+use crate::arn::arn;
 use crate::failure::Failure;
-use crate::sqlite::seal_1::Seal;
+use crate::seal::{DataKey, KeyOwner, Keyring};
 
 /// What [`metadata`] reads: the first eleven columns of a query over `parameter p` and `version v`.
 macro_rules! metadata_columns {
@@ -39,10 +40,24 @@ macro_rules! labels_column {
 }
 pub(crate) use labels_column;
 
-/// The ARN of a parameter of this store.
-pub(crate) fn arn(name: &ParameterName) -> String {
-    name.arn("parados", "embedded", "000000000000")
+/// The row id of the place that is `?1`, as `123456789012/eu-west-1`; null where nothing was ever put there.
+macro_rules! place_id {
+    () => {
+        "(SELECT id FROM place WHERE place = ?1)"
+    };
 }
+pub(crate) use place_id;
+
+/// What [`value`] reads, behind [`metadata_columns`].
+macro_rules! sealed_columns {
+    () => {
+        "v.sealed_value, p.master_key, p.data_key"
+    };
+}
+pub(crate) use sealed_columns;
+
+/// The number of the first column behind [`sealed_columns`].
+pub(crate) const BEHIND_SEALED: usize = EXTRA + 3;
 
 /// The name, which is the first column.
 pub(crate) fn name(row: &SqliteRow) -> Result<ParameterName, sqlx::Error> {
@@ -50,13 +65,13 @@ pub(crate) fn name(row: &SqliteRow) -> Result<ParameterName, sqlx::Error> {
 }
 
 /// What is true of a version, with the parameter's ARN and without annotations.
-pub(crate) fn metadata(row: &SqliteRow) -> Result<ParameterMetadata, Failure> {
+pub(crate) fn metadata(row: &SqliteRow, at: &AccountRegion) -> Result<ParameterMetadata, Failure> {
     let name = name(row)?;
     let policies: Option<&str> = row.try_get(10)?;
     Ok(ParameterMetadata {
-        arn: Some(arn(&name)),
+        arn: Some(arn(at, &name)),
         name,
-        version: Version::new(row.try_get(1)?).map_err(Failure::damaged)?,
+        version: version(row.try_get(1)?)?,
         parameter_type: row.try_get::<&str, _>(2)?.parse().map_err(Failure::damaged)?,
         tier: row.try_get::<&str, _>(3)?.parse().map_err(Failure::damaged)?,
         data_type: DataType::observed(row.try_get::<&str, _>(4)?),
@@ -73,15 +88,48 @@ pub(crate) fn metadata(row: &SqliteRow) -> Result<ParameterMetadata, Failure> {
     })
 }
 
-/// The value of a version, whose sealed form is the column behind the metadata.
-pub(crate) fn value(row: &SqliteRow, metadata: &ParameterMetadata, seal: &Seal) -> Result<Secret, Failure> {
-    seal.open(&metadata.name, metadata.version, row.try_get(EXTRA)?)
-        .map_err(|_| Failure::Unreadable(metadata.name.clone(), metadata.version))
+/// A number of a version.
+pub(crate) fn version(number: i64) -> Result<Version, Failure> {
+    Version::new(number).map_err(Failure::damaged)
 }
 
-/// A version with its value, whose sealed form is the column behind the metadata.
-pub(crate) fn parameter(row: &SqliteRow, metadata: ParameterMetadata, seal: &Seal) -> Result<Parameter, Failure> {
-    let value = value(row, &metadata, seal)?;
+/// The data key of a parameter: the number of its master key is the column `index`, the wrapped key the one behind it. `version` is the
+/// one that it is wanted for.
+pub(crate) fn data_key(
+    row: &SqliteRow,
+    index: usize,
+    at: &AccountRegion,
+    name: &ParameterName,
+    version: Version,
+    keys: &Keyring,
+) -> Result<DataKey, Failure> {
+    let number: i64 = row.try_get(index)?;
+    let master_key = keys.get(number).ok_or(Failure::UnknownMasterKey)?;
+    let unwrapped = master_key.unwrap(KeyOwner::Parameter(at, name), row.try_get(index + 1)?);
+    unwrapped.map_err(|_| Failure::Unreadable(name.clone(), version))
+}
+
+/// The value of a version: [`sealed_columns`] are behind the metadata.
+pub(crate) fn value(
+    row: &SqliteRow,
+    at: &AccountRegion,
+    metadata: &ParameterMetadata,
+    keys: &Keyring,
+) -> Result<Secret, Failure> {
+    let (name, version) = (&metadata.name, metadata.version);
+    let data_key = data_key(row, EXTRA + 1, at, name, version, keys)?;
+    let opened = data_key.open(at, name, version, row.try_get(EXTRA)?);
+    opened.map_err(|_| Failure::Unreadable(name.clone(), version))
+}
+
+/// A version with its value: [`sealed_columns`] are behind the metadata.
+pub(crate) fn parameter(
+    row: &SqliteRow,
+    at: &AccountRegion,
+    metadata: ParameterMetadata,
+    keys: &Keyring,
+) -> Result<Parameter, Failure> {
+    let value = value(row, at, &metadata, keys)?;
     Ok(Parameter {
         name: metadata.name,
         parameter_type: metadata.parameter_type,

@@ -10,17 +10,20 @@ use crate::{name, new_directory, open, open_error, overwrite, request, tamper};
 
 #[rstest]
 #[case::another_byte(
-    "UPDATE version SET sealed = CAST(substr(sealed, 1, 30) || CASE substr(sealed, 31, 1) WHEN x'ff' THEN x'00' ELSE x'ff' END
-     || substr(sealed, 32) AS BLOB) WHERE parameter = 1"
+    "UPDATE version SET sealed_value = CAST(substr(sealed_value, 1, 30) || CASE substr(sealed_value, 31, 1) WHEN x'ff' THEN x'00' ELSE x'ff' END
+     || substr(sealed_value, 32) AS BLOB) WHERE parameter = 1"
 )]
-#[case::cut("UPDATE version SET sealed = substr(sealed, 1, 10) WHERE parameter = 1")]
-#[case::empty("UPDATE version SET sealed = x'' WHERE parameter = 1")]
+#[case::cut("UPDATE version SET sealed_value = substr(sealed_value, 1, 10) WHERE parameter = 1")]
+#[case::empty("UPDATE version SET sealed_value = x'' WHERE parameter = 1")]
 #[case::another_parameter_s(
-    "UPDATE version SET sealed = (SELECT sealed FROM version WHERE parameter = 2) WHERE parameter = 1"
+    "UPDATE version SET sealed_value = (SELECT sealed_value FROM version WHERE parameter = 2) WHERE parameter = 1"
 )]
 #[case::another_version_s(
-    "UPDATE version SET sealed = (SELECT sealed FROM version WHERE parameter = 1 AND version = 1) WHERE parameter = 1 AND version = 2"
+    "UPDATE version SET sealed_value = (SELECT sealed_value FROM version WHERE parameter = 1 AND version = 1) WHERE parameter = 1 AND version = 2"
 )]
+#[case::another_data_key("UPDATE parameter SET data_key = (SELECT data_key FROM parameter WHERE id = 2) WHERE id = 1")]
+#[case::no_data_key("UPDATE parameter SET data_key = x'' WHERE id = 1")]
+#[case::the_database_s_data_key("UPDATE parameter SET data_key = (SELECT data_key FROM store) WHERE id = 1")]
 #[tokio::test]
 async fn a_damaged_value_is_unreadable_and_the_others_are_not(#[case] sql: &'static str) {
     let directory = new_directory().await;
@@ -58,11 +61,11 @@ async fn a_damaged_row_is_an_error_of_the_storage(#[case] sql: &'static str) {
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let directory = new_directory().await;
-    tamper(directory.path(), "PRAGMA user_version = 2").await;
+    tamper(directory.path(), "PRAGMA user_version = 3").await;
     let error = open_error(directory.path()).await;
-    assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 3, known: 2, .. }), "{error:?}");
     let message = error.to_string();
-    assert!(message.contains("schema version 2") && message.contains("newer release"), "{message}");
+    assert!(message.contains("schema version 3") && message.contains("newer release"), "{message}");
 }
 
 #[rstest]

@@ -112,3 +112,60 @@ async fn a_closed_store_leaves_one_file_with_everything() {
     let store = open(directory.path()).await;
     assert_eq!(store.get(&ParameterReference::newest(name("/a"))).await.unwrap().value.reveal(), "v");
 }
+
+/// Commits in the write-ahead log: its frames that say how large the database is then (SQLite, "WAL-mode file format").
+fn commits(directory: &Path) -> usize {
+    const HEADER: usize = 32;
+    const FRAME_HEADER: usize = 24;
+    let log = fs::read(directory.join("parameters.sqlite3-wal")).unwrap();
+    let page = u32::from_be_bytes(log[8..12].try_into().unwrap()) as usize;
+    let frames = log[HEADER..].chunks_exact(FRAME_HEADER + page);
+    frames.filter(|frame| frame[4..8] != [0; 4] && frame[8..16] == log[16..24]).count()
+}
+
+#[tokio::test]
+async fn writes_at_once_share_a_commit_and_a_refusal_undoes_only_its_own() {
+    let directory = new_directory().await;
+    let store = open(directory.path()).await;
+    store.put(&request("/taken", "before")).await.unwrap();
+    let before = commits(directory.path());
+    let puts = (0..60).map(|number| match number % 3 {
+        0 => request("/taken", "refused"),
+        1 => overwrite("/shared", &number.to_string()),
+        _ => request(&format!("/own/{number}"), &number.to_string()),
+    });
+    let puts: Vec<_> = puts.collect();
+    let outcomes = futures::future::join_all(puts.iter().map(|put| store.put(put))).await;
+    let shared = commits(directory.path()) - before;
+    assert!((1..=6).contains(&shared), "{shared} commits for 60 puts");
+
+    let mut versions = Vec::new();
+    for (put, outcome) in puts.iter().zip(outcomes) {
+        match put.name.as_str() {
+            "/taken" => assert_eq!(outcome.unwrap_err().kind, StoreErrorKind::ParameterAlreadyExists),
+            "/shared" => versions.push(outcome.unwrap().version.get()),
+            _ => assert_eq!(outcome.unwrap().version.get(), 1),
+        }
+    }
+    assert_eq!(versions, (1..=20).collect::<Vec<i64>>(), "in the order in which they were handed in");
+    let copy = killed(directory.path());
+    let survivor = open(copy.path()).await;
+    assert_eq!(survivor.get(&ParameterReference::newest(name("/taken"))).await.unwrap().value.reveal(), "before");
+    assert_eq!(survivor.get(&ParameterReference::newest(name("/shared"))).await.unwrap().value.reveal(), "58");
+    let listed = survivor.describe(&DescribeRequest::default()).await.unwrap();
+    assert_eq!(listed.items.len(), 22);
+}
+
+#[tokio::test]
+async fn a_write_whose_caller_went_away_before_it_began_does_not_happen_and_the_store_goes_on() {
+    let directory = new_directory().await;
+    let store = open(directory.path()).await;
+    let (first, second) = (overwrite("/a", "1"), overwrite("/a", "2"));
+    {
+        let mut abandoned = Box::pin(store.put(&first));
+        assert!(futures::poll!(&mut abandoned).is_pending());
+    }
+    assert_eq!(store.put(&second).await.unwrap().version.get(), 1);
+    store.close().await;
+    assert_eq!(store.put(&second).await.unwrap_err().kind, StoreErrorKind::Storage);
+}

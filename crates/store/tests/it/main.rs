@@ -4,9 +4,11 @@
 
 mod conformance;
 mod damage;
+mod database;
 mod durability;
 mod files;
 mod master_key;
+mod migration;
 mod throw_away;
 
 use std::path::Path;
@@ -16,6 +18,8 @@ use jiff::Timestamp;
 use parados_parameter::clock::ManualClock;
 use parados_parameter::{KeyManagement, ParameterName, PutRequest, Secret};
 use parados_store::{EmbeddedStore, InitOptions, OpenError, OpenOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tempfile::TempDir;
 
 /// A directory with an empty store whose master key is a file.
@@ -55,10 +59,25 @@ fn overwrite(text: &str, value: &str) -> PutRequest {
     PutRequest { overwrite: true, ..request(text, value) }
 }
 
+/// A connection of another process.
+async fn reader(directory: &Path) -> SqliteConnection {
+    let file = SqliteConnectOptions::new().filename(directory.join("parameters.sqlite3")).foreign_keys(false);
+    let mut connection = file.connect().await.unwrap();
+    sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut connection).await.unwrap();
+    connection
+}
+
 /// Changes the database behind the store's back.
 async fn tamper(directory: &Path, sql: &'static str) {
-    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.join("parameters.sqlite3"));
-    let mut connection = sqlx::ConnectOptions::connect(&file).await.unwrap();
+    let mut connection = reader(directory).await;
     sqlx::query(sql).execute(&mut connection).await.unwrap();
-    sqlx::Connection::close(connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// The number that a query gives.
+async fn query(directory: &Path, sql: &'static str) -> i64 {
+    let mut connection = reader(directory).await;
+    let number = sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0);
+    connection.close().await.unwrap();
+    number
 }

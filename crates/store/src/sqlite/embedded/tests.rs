@@ -3,10 +3,12 @@
 use parados_parameter::{
     DescribeRequest, ParameterReference, ParameterStore as _, Secret, StoreErrorKind, SystemClock,
 };
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Row as _};
 use tempfile::TempDir;
 
 use super::*;
+use crate::sqlite::{annotating, changing, database, listing, putting, reading, sweeping};
 
 async fn new_store() -> (TempDir, EmbeddedStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -33,28 +35,28 @@ async fn pragma(pool: &SqlitePool, text: &str) -> String {
 #[tokio::test]
 async fn connections_are_durable() {
     let (_directory, store) = new_store().await;
-    for pool in [&store.writer, &store.readers] {
+    for pool in [store.database.0.writer(), store.database.0.readers()] {
         assert_eq!(pragma(pool, "journal_mode").await, "wal");
         assert_eq!(pragma(pool, "synchronous").await, "2", "FULL");
         assert_eq!(pragma(pool, "foreign_keys").await, "1");
         assert_eq!(pragma(pool, "busy_timeout").await, "30000");
     }
-    assert_eq!(pragma(&store.readers, "query_only").await, "1");
+    assert_eq!(pragma(store.database.0.readers(), "query_only").await, "1");
 }
 
 #[tokio::test]
 async fn a_full_disk_is_an_error_of_the_storage_and_changes_nothing() {
     let (_directory, store) = new_store().await;
     store.put(&request("/a", "before")).await.unwrap();
-    let pages: u32 = pragma(&store.writer, "page_count").await.parse().unwrap();
-    pragma(&store.writer, &format!("max_page_count = {}", pages + 1)).await;
+    let pages: u32 = pragma(store.database.0.writer(), "page_count").await.parse().unwrap();
+    pragma(store.database.0.writer(), &format!("max_page_count = {}", pages + 1)).await;
     let bulk: Vec<_> = (0..20).map(|n| request(&format!("/bulk/{n}"), &"x".repeat(4000))).collect();
     let error = store.put_all(&bulk).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Storage);
     assert!(error.message.contains("full"), "{error}");
     assert_eq!(store.describe(&DescribeRequest::default()).await.unwrap().items.len(), 1);
 
-    pragma(&store.writer, "max_page_count = 1000000").await;
+    pragma(store.database.0.writer(), "max_page_count = 1000000").await;
     store.put_all(&bulk).await.unwrap();
     let newest = ParameterReference::newest(ParameterName::parse("/a").unwrap());
     assert_eq!(store.get(&newest).await.unwrap().value.reveal(), "before");
@@ -67,7 +69,7 @@ async fn a_writer_that_does_not_end_makes_others_fail_and_reads_go_on() {
     let other = SqlitePoolOptions::new()
         .connect_lazy_with(schema::connection(&store.directory().join(DATABASE_FILE), Durability::Synced));
     let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    pragma(&store.writer, "busy_timeout = 1").await;
+    pragma(store.database.0.writer(), "busy_timeout = 1").await;
     assert_eq!(store.put(&request("/a", "after")).await.unwrap_err().kind, StoreErrorKind::TooManyUpdates);
     let newest = ParameterReference::newest(ParameterName::parse("/a").unwrap());
     assert_eq!(store.get(&newest).await.unwrap().value.reveal(), "before");
@@ -76,10 +78,20 @@ async fn a_writer_that_does_not_end_makes_others_fail_and_reads_go_on() {
 }
 
 #[tokio::test]
-async fn every_read_goes_by_an_index() {
+async fn every_query_goes_by_an_index() {
     let (_directory, store) = new_store().await;
-    for sql in listing::QUERIES.iter().chain(reading::QUERIES) {
-        let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&store.readers).await;
+    let queries = [
+        annotating::QUERIES,
+        changing::QUERIES,
+        database::QUERIES,
+        listing::QUERIES,
+        putting::QUERIES,
+        reading::QUERIES,
+        sweeping::QUERIES,
+    ];
+    for sql in queries.concat() {
+        let plan =
+            sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(store.database.0.readers()).await;
         for row in plan.unwrap() {
             let step: String = row.try_get("detail").unwrap();
             let is_cheap = !step.starts_with("SCAN") || step.starts_with("SCAN json_each");

@@ -1,0 +1,299 @@
+//! The one writer of a process: it takes what is queued, does it in one transaction, and answers when that is on the disk.
+//!
+//! So writers at once share the cost of a sync. Each work is done in a savepoint of its own: what refuses it undoes nothing of the
+//! others. What goes wrong with the file or the keys is no refusal: the transaction is given up, and each of its works is done again
+//! alone, so that it meets its own errors only.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use parados_parameter::{AccountRegion, ParameterName, StoreErrorKind};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Acquire as _, Transaction};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::feed::Feed;
+use super::keys::Keys;
+use crate::failure::Failure;
+use crate::seal::Keyring;
+
+/// Works that wait while others are done; beyond it, callers wait.
+const WAITING: usize = 1024;
+/// Works of one transaction: a sync is cheap when this many share it, and the first of them does not wait long.
+const GROUP: usize = 128;
+
+/// A write. It is done inside of a transaction, perhaps more than once, and has happened once.
+#[async_trait]
+pub(super) trait Work: Send + Sync + 'static {
+    /// What its caller is answered.
+    type Outcome: Send + 'static;
+
+    /// Does it.
+    async fn run(&self, writing: &mut Writing<'_>) -> Result<Self::Outcome, Failure>;
+}
+
+/// What a work is done with.
+pub(super) struct Writing<'a> {
+    /// In the transaction.
+    pub(super) connection: &'a mut SqliteConnection,
+    /// The master keys.
+    pub(super) keys: &'a Keyring,
+    /// The changes that it recorded.
+    pub(super) recorded: &'a mut Recorded,
+}
+
+/// Changes that were recorded: the ids of the first and the last, and what they are of.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    pub(super) ids: Option<(i64, i64)>,
+    pub(super) names: Vec<(AccountRegion, ParameterName)>,
+}
+
+/// Where writes are handed in.
+pub(super) struct Queue {
+    sender: Mutex<Option<mpsc::Sender<Box<dyn Queued>>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Queue {
+    /// Begins to write over `pool`, which has one connection.
+    pub(super) fn start(pool: SqlitePool, readers: SqlitePool, keys: Arc<Keys>, feed: Arc<Feed>) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let task = tokio::spawn(Writer { pool, readers, keys, feed }.run(receiver));
+        Self { sender: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
+    }
+
+    /// Does `work`; answers when it is on the disk.
+    pub(super) async fn submit<W: Work>(&self, work: W) -> Result<W::Outcome, Failure> {
+        let closed = || Failure::Storage(StoreErrorKind::Storage, "the store is closed".into());
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Job { work, outcome: None, answer });
+        sender.ok_or_else(closed)?.send(job).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Takes no more, and ends when what was handed in is done.
+    pub(super) async fn close(&self) {
+        drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // That it panicked its callers know already: none of them was answered.
+            drop(task.await);
+        }
+    }
+}
+
+/// A work whose caller waits.
+#[async_trait]
+trait Queued: Send {
+    /// Does it and keeps its outcome. A refusal is an outcome; an error is what breaks the transaction.
+    async fn run(&mut self, writing: Writing<'_>) -> Result<Ran, Failure>;
+
+    /// Tells the caller the outcome.
+    fn answer(self: Box<Self>);
+
+    /// Tells the caller that it failed.
+    fn fail(self: Box<Self>, failure: Failure);
+
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// How a work went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    Done,
+    Refused,
+}
+
+struct Job<W: Work> {
+    work: W,
+    outcome: Option<Result<W::Outcome, Failure>>,
+    answer: oneshot::Sender<Result<W::Outcome, Failure>>,
+}
+
+#[async_trait]
+impl<W: Work> Queued for Job<W> {
+    async fn run(&mut self, mut writing: Writing<'_>) -> Result<Ran, Failure> {
+        let outcome = self.work.run(&mut writing).await;
+        let ran = match &outcome {
+            Ok(_) => Ran::Done,
+            Err(Failure::Refused(_) | Failure::Unreadable(..)) => Ran::Refused,
+            Err(failure) => return Err(failure.clone()),
+        };
+        self.outcome = Some(outcome);
+        Ok(ran)
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // A caller that went away does not want it.
+            drop(self.answer.send(outcome));
+        }
+    }
+
+    fn fail(self: Box<Self>, failure: Failure) {
+        drop(self.answer.send(Err(failure)));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+}
+
+type Jobs = Vec<Box<dyn Queued>>;
+type Waiting = mpsc::Receiver<Box<dyn Queued>>;
+
+/// Why a group was given up.
+enum Broken {
+    /// Each of its works may do alone.
+    Apart,
+    /// None of them.
+    All(Failure),
+}
+
+struct Writer {
+    pool: SqlitePool,
+    readers: SqlitePool,
+    keys: Arc<Keys>,
+    feed: Arc<Feed>,
+}
+
+impl Writer {
+    async fn run(self, mut waiting: Waiting) {
+        while let Some(first) = waiting.recv().await {
+            let mut jobs = vec![first];
+            match self.together(&mut jobs, &mut waiting).await {
+                Ok(()) => jobs.into_iter().for_each(|job| job.answer()),
+                Err(Broken::All(failure)) => {
+                    while let Ok(job) = waiting.try_recv() {
+                        jobs.push(job);
+                    }
+                    jobs.into_iter().for_each(|job| job.fail(failure.clone()));
+                }
+                Err(Broken::Apart) => {
+                    for job in jobs {
+                        self.alone(job).await;
+                    }
+                }
+            }
+        }
+        self.pool.close().await;
+    }
+
+    /// Does `jobs`, and those that come meanwhile, in one transaction.
+    async fn together(&self, jobs: &mut Jobs, waiting: &mut Waiting) -> Result<(), Broken> {
+        let mut transaction = self.begin().await.map_err(|error| Broken::All(error.into()))?;
+        let keys = self.keys.ring();
+        let mut recorded = Recorded::default();
+        let mut next = 0;
+        while next < GROUP {
+            if next == jobs.len() && !take(jobs, waiting).await {
+                break;
+            }
+            let job = &mut jobs[next];
+            if job.is_abandoned() {
+                drop(jobs.remove(next));
+                continue;
+            }
+            let done = in_savepoint(&mut **job, &mut transaction, &keys, &mut recorded).await;
+            done.map_err(|failure| match &failure {
+                Failure::Storage(..) if jobs.len() == 1 => Broken::All(failure),
+                _ => Broken::Apart,
+            })?;
+            next += 1;
+        }
+        transaction.commit().await.map_err(|error| match is_full(&error) {
+            // Nothing of it is there, and less of it may find room.
+            true if jobs.len() > 1 => Broken::Apart,
+            _ => Broken::All(error.into()),
+        })?;
+        self.feed.announce(recorded);
+        Ok(())
+    }
+
+    /// Does one work in a transaction of its own.
+    async fn alone(&self, mut job: Box<dyn Queued>) {
+        let done = match self.attempt(&mut *job).await {
+            Err(Failure::UnknownMasterKey) => match self.keys.refresh(&self.readers).await {
+                Ok(_) => self.attempt(&mut *job).await,
+                Err(failure) => Err(failure),
+            },
+            done => done,
+        };
+        match done {
+            Ok(()) => job.answer(),
+            Err(failure) => job.fail(failure),
+        }
+    }
+
+    async fn attempt(&self, job: &mut dyn Queued) -> Result<(), Failure> {
+        let mut transaction = self.begin().await?;
+        let keys = self.keys.ring();
+        let mut recorded = Recorded::default();
+        let ran = job.run(Writing { connection: &mut transaction, keys: &keys, recorded: &mut recorded }).await?;
+        if ran == Ran::Done {
+            transaction.commit().await?;
+            self.feed.announce(recorded);
+        }
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+/// Takes one more work, if one comes before this thread has nothing else to do.
+async fn take(jobs: &mut Jobs, waiting: &mut Waiting) -> bool {
+    for _ in 0..2 {
+        if let Ok(job) = waiting.try_recv() {
+            jobs.push(job);
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+async fn in_savepoint(
+    job: &mut dyn Queued,
+    transaction: &mut Transaction<'static, Sqlite>,
+    keys: &Keyring,
+    recorded: &mut Recorded,
+) -> Result<(), Failure> {
+    let mut savepoint = transaction.begin().await?;
+    let mut own = Recorded::default();
+    match job.run(Writing { connection: &mut savepoint, keys, recorded: &mut own }).await? {
+        Ran::Done => {
+            savepoint.commit().await?;
+            recorded.append(own);
+        }
+        Ran::Refused => savepoint.rollback().await?,
+    }
+    Ok(())
+}
+
+/// SQLITE_FULL.
+fn is_full(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("13")
+}
+
+impl Recorded {
+    /// Notes a change.
+    pub(super) fn push(&mut self, id: i64, at: &AccountRegion, name: &ParameterName) {
+        let first = self.ids.map_or(id, |(first, _)| first);
+        self.ids = Some((first, id));
+        self.names.push((at.clone(), name.clone()));
+    }
+
+    fn append(&mut self, later: Self) {
+        self.ids = match (self.ids, later.ids) {
+            (Some((first, _)), Some((_, last))) => Some((first, last)),
+            (earlier, later) => earlier.or(later),
+        };
+        self.names.extend(later.names);
+    }
+}
