@@ -98,19 +98,20 @@ impl Intercept for Quota {
 
 /// A bucket of tokens, on tokio's clock.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub struct Bucket {
     rate: Rate,
     tokens: f64,
     filled_at: Instant,
 }
 
 impl Bucket {
-    pub(super) fn full(rate: Rate) -> Self {
+    /// A bucket that is full now.
+    pub fn full(rate: Rate) -> Self {
         Self { rate, tokens: rate.burst, filled_at: Instant::now() }
     }
 
     /// Takes a token, if there is one.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    pub fn take(&mut self, now: Instant) -> bool {
         self.fill(now);
         let is_there = self.tokens >= 1.0 - ROUNDING;
         if is_there {
