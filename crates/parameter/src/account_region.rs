@@ -40,6 +40,15 @@ impl AccountRegion {
     pub fn region(&self) -> &str {
         &self.region
     }
+
+    /// The partition that a Region of this name is in, as it stands in ARNs.
+    pub fn partition(&self) -> &'static str {
+        match &self.region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
 }
 
 impl fmt::Display for AccountRegion {
@@ -68,6 +77,8 @@ mod tests {
         let at: AccountRegion = "123456789012/eu-west-1".parse().unwrap();
         assert_eq!((at.account(), at.region()), ("123456789012", "eu-west-1"));
         assert_eq!(at.to_string(), "123456789012/eu-west-1");
+        assert_eq!(at.partition(), "aws");
+        assert_eq!(AccountRegion::new("123456789012", "cn-north-1").unwrap().partition(), "aws-cn");
     }
 
     #[test]

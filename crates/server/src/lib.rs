@@ -3,10 +3,35 @@
 //!
 //! This crate owns the protocol (AWS JSON 1.1), who may do what, what was done, and how it is run. It does not keep
 //! parameters: that is a [`ParameterDatabase`](parados_store::ParameterDatabase)'s.
+//!
+//! The way of one call, in [`http`]: the body is read up to a limit; the operation is found by its `X-Amz-Target`; [`Access`] says who
+//! calls, and how often that may be; the [operation](mod@operation) reads and checks its request, asks [`Access`] whether the caller may,
+//! calls the store, and answers; [`Audit`] is told, whatever the outcome.
 
+mod access;
+mod action;
+mod audit;
+mod call;
+mod ciphertext;
+mod dev_access;
+mod foreign;
+mod http;
 pub mod limit;
+mod operation;
 pub mod policy;
 pub mod principal;
+mod server;
 pub mod signature;
 pub mod state;
+mod sts;
 pub mod tls;
+mod wire;
+
+pub use access::{Access, AccessRequest, Caller, Resource};
+pub use action::{Action, Service};
+pub use audit::{Audit, AuditEntry, NoAudit, Touched};
+pub use dev_access::DevAccess;
+pub use foreign::ForeignDatabase;
+pub use http::{BODY_LIMIT, router};
+pub use server::{ServeError, Server, ServerOptions, serve};
+pub use wire::ApiError;

@@ -126,6 +126,20 @@ pub struct ChangeWatch {
 }
 
 impl ChangeWatch {
+    /// A watch of what cannot be watched: nothing is ever sent, and nothing is ever known to have been seen.
+    pub fn blind() -> Self {
+        let (_, changed) = broadcast::channel(1);
+        Self::new(changed, Arc::new(AtomicI64::new(i64::MIN)))
+    }
+
+    /// A watch of what is sent to `changed`, by a database that sets `seen_until_milliseconds` as [`seen_until`](Self::seen_until) says.
+    pub fn new(
+        changed: broadcast::Receiver<Option<(AccountRegion, ParameterName)>>,
+        seen_until_milliseconds: Arc<AtomicI64>,
+    ) -> Self {
+        Self { changed, seen_until_milliseconds }
+    }
+
     /// The moment up to which everything was sent, in milliseconds since the database was opened, by the same monotonic clock as
     /// the database's [`elapsed`](crate::ParameterDatabase::elapsed).
     pub fn seen_until(&self) -> i64 {

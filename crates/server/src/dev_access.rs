@@ -1,0 +1,106 @@
+//! Access for development: anybody may do anything.
+
+use ::http::header::AUTHORIZATION;
+use ::http::request::Parts;
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use parados_parameter::{AccountRegion, SharedStore};
+
+use crate::access::{Access, AccessRequest, Caller};
+use crate::{Action, ApiError};
+
+/// The account of callers whose access key id is not one.
+const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// Takes any credentials and checks no signature. The account is the access key id where that is 12 digits, and else
+/// 000000000000; the Region is the one that was signed for.
+#[derive(Clone, Debug, Default)]
+pub struct DevAccess {
+    /// Where everybody is led instead, whatever they signed for.
+    pub place: Option<AccountRegion>,
+}
+
+#[async_trait]
+impl Access for DevAccess {
+    async fn authenticate(&self, parts: &Parts, _: &Bytes, _: Timestamp) -> Result<Caller, ApiError> {
+        let (key, region) = credential(parts)?;
+        let account = match key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => key,
+            false => DEFAULT_ACCOUNT,
+        };
+        let place = match &self.place {
+            Some(place) => place.clone(),
+            None => AccountRegion::new(account, region).map_err(|_| ApiError::invalid_region())?,
+        };
+        Ok(Caller {
+            principal: "dev".to_owned(),
+            arn: format!("arn:{}:iam::{}:user/dev", place.partition(), place.account()),
+            user_id: "AIDADEVDEVDEVDEVDEVDE".to_owned(),
+            access_key_id: key.to_owned(),
+            place,
+        })
+    }
+
+    fn admit(&self, _: &Caller, _: Action) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    async fn authorize(&self, _: &Caller, _: &AccessRequest, _: &SharedStore) -> Result<(), ApiError> {
+        Ok(())
+    }
+}
+
+/// The access key id and the Region out of the credential of a header or of a presigned address.
+fn credential(parts: &Parts) -> Result<(&str, &str), ApiError> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+    let found = match header {
+        Some(header) => header.split([' ', ',']).find_map(|part| part.strip_prefix("Credential=")),
+        None => {
+            let query = parts.uri.query().unwrap_or_default();
+            let query = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="));
+            Some(query.ok_or_else(ApiError::missing_authentication)?)
+        }
+    };
+    let incomplete = || ApiError::incomplete_signature("Authorization header requires 'Credential' parameter.");
+    let mut scope = found.ok_or_else(incomplete)?.split('/').flat_map(|part| part.split("%2F"));
+    match (scope.next(), scope.next(), scope.next()) {
+        (Some(key), Some(_), Some(region)) if !key.is_empty() => Ok((key, region)),
+        _ => Err(incomplete()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::Request;
+
+    use super::*;
+
+    async fn caller(request: Request<()>) -> Result<Caller, ApiError> {
+        DevAccess::default().authenticate(&request.into_parts().0, &Bytes::new(), Timestamp::UNIX_EPOCH).await
+    }
+
+    async fn signed(credential: &str) -> Result<Caller, ApiError> {
+        let header = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+        caller(Request::builder().header(AUTHORIZATION, header).body(()).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn any_credentials_are_taken_and_an_account_is_one() {
+        let found = signed("anything/20261124/eu-west-1/ssm/aws4_request").await.unwrap();
+        assert_eq!(found.place.to_string(), "000000000000/eu-west-1");
+        let found = signed("123456789012/20261124/cn-north-1/ssm/aws4_request").await.unwrap();
+        assert_eq!(found.arn, "arn:aws-cn:iam::123456789012:user/dev");
+        let presigned = "http://h/?X-Amz-Credential=k%2F20261124%2Feu-west-1%2Fsts%2Faws4_request&X-Amz-Signature=0";
+        let found = caller(Request::builder().uri(presigned).body(()).unwrap()).await.unwrap();
+        assert_eq!(found.place.region(), "eu-west-1");
+    }
+
+    #[tokio::test]
+    async fn no_credentials_are_refused() {
+        let none = caller(Request::builder().body(()).unwrap()).await.unwrap_err();
+        assert_eq!(none.code(), "MissingAuthenticationTokenException");
+        assert_eq!(signed("k").await.unwrap_err().code(), "IncompleteSignatureException");
+        assert_eq!(signed("k/20261124/EU WEST/ssm").await.unwrap_err().code(), "InvalidSignatureException");
+    }
+}

@@ -1,0 +1,160 @@
+//! HTTP: from a request to an answer, and what is done around every call.
+
+mod request_id;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::http::header::{CONTENT_TYPE, USER_AGENT};
+use ::http::request::Parts;
+use ::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use bytes::Bytes;
+
+use crate::audit::AuditEntry;
+use crate::call::Call;
+use crate::server::Server;
+use crate::{Action, ApiError, Caller, Touched, operation, sts};
+
+/// Most bytes of the body of a request. The largest that means something, a PutParameter with everything in it, is below 64 KiB, even with
+/// every character escaped.
+pub const BODY_LIMIT: usize = 256 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const XML: HeaderValue = HeaderValue::from_static("text/xml");
+
+/// The way in: everything that is not another route's is a call of an operation.
+pub fn router(server: Arc<Server>) -> Router {
+    Router::new().fallback(handle).with_state(server)
+}
+
+async fn handle(State(server): State<Arc<Server>>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| {
+        // Of what can go wrong here only a body that is too long is worth an answer: whoever broke off reads none.
+        ApiError::new(
+            "RequestEntityTooLargeException",
+            format!("The request body is longer than {BODY_LIMIT} bytes, or broke off."),
+        )
+        .status(StatusCode::PAYLOAD_TOO_LARGE)
+        .field("Reason", error.to_string())
+    });
+    server.answer(parts, body).await
+}
+
+/// How a request is spoken, and so its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    /// AWS JSON 1.1.
+    Json,
+    /// The query protocol, answered in XML.
+    Query,
+}
+
+/// What became of a call.
+#[derive(Default)]
+struct Outcome {
+    caller: Option<Caller>,
+    touched: Vec<Touched>,
+}
+
+impl Server {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, parts: Parts, body: Result<Bytes, ApiError>) -> Response<Body> {
+        let (at, began) = (self.clock.now(), Instant::now());
+        let request_id = request_id::random();
+        let (protocol, action) = recognise(&parts, body.as_ref().ok());
+        let mut outcome = Outcome::default();
+        let answered = match (body, action) {
+            (Err(error), _) => Err(error),
+            (Ok(_), None) => Err(ApiError::unknown_operation()),
+            (Ok(body), Some(action)) => self.call(&parts, &body, action, at, &request_id, &mut outcome).await,
+        };
+        let (status, error) = match &answered {
+            Ok(_) => (StatusCode::OK, None),
+            Err(error) => (error.http_status(), Some(error.code().to_owned())),
+        };
+        if let Err(error) = &answered
+            && let Some(detail) = error.detail()
+        {
+            tracing::error!(request_id, action = action.map(Action::name), detail, "a call failed");
+        }
+        let entry = AuditEntry {
+            request_id: request_id.clone(),
+            at,
+            took: began.elapsed(),
+            caller: outcome.caller,
+            action,
+            touched: outcome.touched,
+            source: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
+            user_agent: parts.headers.get(USER_AGENT).and_then(|header| header.to_str().ok()).map(str::to_owned),
+            status: status.as_u16(),
+            error,
+        };
+        self.audit.record(entry).await;
+        let body = match (answered, protocol) {
+            (Ok(body), _) => body,
+            (Err(error), Protocol::Json) => error.to_json().into(),
+            (Err(error), Protocol::Query) => sts::error(&error, &request_id).into(),
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, if protocol == Protocol::Json { JSON } else { XML });
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn call(
+        &self,
+        parts: &Parts,
+        body: &Bytes,
+        action: Action,
+        at: jiff::Timestamp,
+        request_id: &str,
+        outcome: &mut Outcome,
+    ) -> Result<Bytes, ApiError> {
+        let caller = outcome.caller.insert(self.access.authenticate(parts, body, at).await?);
+        self.access.admit(caller, action)?;
+        if action == Action::GetCallerIdentity {
+            // Everybody may ask who they are, whatever a policy says.
+            return Ok(sts::caller_identity(caller, request_id).into());
+        }
+        let mut call = Call::new(self, caller, action);
+        let answer = operation::run(&mut call, body).await;
+        let touched = call.touched;
+        outcome.touched = touched;
+        Ok(Bytes::from_owner(answer?))
+    }
+}
+
+/// How a request is spoken, and which operation it names.
+fn recognise(parts: &Parts, body: Option<&Bytes>) -> (Protocol, Option<Action>) {
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|header| header.to_str().ok()).unwrap_or_default();
+    let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+    match (&parts.method, parts.headers.get(TARGET)) {
+        (&Method::GET, None) => {
+            let action = parts.uri.query().and_then(sts::action).and_then(Action::of_query);
+            (Protocol::Query, action)
+        }
+        (&Method::POST, None) if is_form => {
+            let form = body.and_then(|body| std::str::from_utf8(body).ok()).unwrap_or_default();
+            let action = sts::action(form).or_else(|| parts.uri.query().and_then(sts::action));
+            (Protocol::Query, action.and_then(Action::of_query))
+        }
+        (&Method::POST, Some(target)) if content_type.starts_with("application/x-amz-json-1.") => {
+            (Protocol::Json, target.to_str().ok().and_then(Action::of_target))
+        }
+        _ => (Protocol::Json, None),
+    }
+}
+
+/// How long what was begun may take when the server is stopped.
+pub(crate) const DRAIN: Duration = Duration::from_secs(30);

@@ -1,0 +1,8 @@
+//! The server as its clients see it: requests in, answers out, over the embedded store.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod served;
+
+mod calls;
+mod protocol;
