@@ -5,8 +5,10 @@
 //! * `quota` reads 10,000 parameters under AWS's quotas, in virtual time;
 //! * `restore` restores as many under them;
 //! * `change DIRECTORY N` puts every Nth parameter of a store anew, and deletes one and makes one;
+//! * `store DIRECTORY N` says what puts and gets of such a store cost, from one caller and from several at once;
 //! * `throw-away N` puts so many into a store that is thrown away, reads them, and says how long both took.
 
+mod database;
 mod fill;
 mod quota;
 mod restore;
@@ -43,10 +45,14 @@ fn run(arguments: &[&str]) -> Outcome<()> {
         ["throw-away", count] => runtime.build()?.block_on(throw_away::print(count.parse()?)),
         ["restore"] => runtime.start_paused(true).build()?.block_on(restore::print(10_000)),
         ["stages", directory, recipient] => runtime.build()?.block_on(stages::print(Path::new(directory), recipient)),
-        ["quota"] => runtime.start_paused(true).build()?.block_on(quota::print(10_000)),
-        _ => {
-            Err("usage: bench fill|change DIRECTORY N | stages DIRECTORY RECIPIENT | throw-away N | quota | restore"
-                .into())
+        ["store", directory, count] => {
+            let all = database::print(Path::new(directory), count.parse()?);
+            runtime.build()?.block_on(tokio::task::LocalSet::new().run_until(all))
         }
+        ["quota"] => runtime.start_paused(true).build()?.block_on(quota::print(10_000)),
+        _ => Err(
+            "usage: bench fill|change|store DIRECTORY N | stages DIRECTORY RECIPIENT | throw-away N | quota | restore"
+                .into(),
+        ),
     }
 }

@@ -53,10 +53,20 @@ pub(super) async fn record(writing: &mut Writing<'_>, happened: Happened<'_>) ->
         .bind(labels)
         .bind(happened.user);
     let id = insert.execute(&mut *writing.connection).await?.last_insert_rowid();
+    note(writing, id, happened.place, happened.name).await
+}
+
+/// Notes that the change numbered `id` was recorded.
+pub(super) async fn note(
+    writing: &mut Writing<'_>,
+    id: i64,
+    place: &AccountRegion,
+    name: &ParameterName,
+) -> Result<(), Failure> {
     if id % FORGOTTEN_AT_ONCE == 0 {
         forget(writing.connection, id - KEPT).await?;
     }
-    writing.recorded.push(id, happened.place, happened.name);
+    writing.recorded.push(id, place, name);
     Ok(())
 }
 

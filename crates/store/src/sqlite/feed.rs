@@ -44,8 +44,11 @@ impl Feed {
     pub(super) fn announce(&self, recorded: Recorded) {
         let Some((first, last)) = recorded.ids else { return };
         let mut told = self.told();
+        if *told >= last {
+            return;
+        }
         self.tell(recorded.names);
-        if *told == first - 1 {
+        if *told >= first - 1 {
             *told = last;
         }
     }

@@ -10,9 +10,10 @@ use parados_parameter::{AccountRegion, ParameterName, Version};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
+use super::putting::{bind_version, insert_version, schedule};
 use super::row::{self, metadata_columns};
 use super::schema::{self, Durability};
-use super::{putting, seal_1};
+use super::seal_1;
 use crate::arn::{EMBEDDED_ACCOUNT, EMBEDDED_REGION};
 use crate::failure::Failure;
 use crate::open_error::OpenError;
@@ -55,6 +56,8 @@ const VERSIONS: &str = concat!(
     metadata_columns!(),
     ", v.sealed FROM parameter_1 p JOIN version_1 v ON v.parameter = p.id WHERE p.id = ?1 ORDER BY v.version"
 );
+
+const INSERT_VERSION: &str = concat!(insert_version!(), "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
 
 /// Brings the database at `path` to this release's schema. One of `keys` must be its master key.
 pub(super) async fn migrate(directory: &Path, path: &Path, keys: &[Arc<MasterKey>]) -> Result<(), OpenError> {
@@ -142,9 +145,10 @@ async fn copy_parameter(
         let metadata = row::metadata(version, at)?;
         let sealed: &[u8] = version.try_get(row::EXTRA)?;
         let sealed = seal_again(key, &data_key, at, &name, metadata.version, sealed);
-        putting::insert_version(connection, id, &metadata, sealed).await?;
-        if metadata.version.get() == newest {
-            putting::schedule(connection, id, &[], &metadata.policies, metadata.last_modified_date).await?;
+        let insert = bind_version(sqlx::query(INSERT_VERSION).bind(id), &metadata, sealed);
+        insert.execute(&mut *connection).await?;
+        if metadata.version.get() == newest && !metadata.policies.is_empty() {
+            schedule(connection, id, &[], &metadata.policies, metadata.last_modified_date).await?;
         }
     }
     Ok(())

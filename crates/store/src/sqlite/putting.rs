@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use parados_parameter::rules::{Occupancy, Retention, not_found, plan_put, retention};
 use parados_parameter::{Operation, ParameterMetadata, ParameterName, Policy, PutOutcome, PutRequest};
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 
 use super::changing::{self, Happened};
 use super::queue::{Work, Writing};
@@ -16,27 +17,57 @@ use crate::due::due;
 use crate::failure::Failure;
 use crate::seal::{DataKey, KeyOwner};
 
-/// `?1` is the place, `?2` the canonical name. Beside the newest version: how many there are, the oldest, and whether that bears a label.
+/// `?1` is the place, `?2` the canonical name. Beside the newest version of the parameter, or nulls where there is none: how many
+/// there are, the oldest, whether that bears a label, and the newest master key.
 const NEWEST: &str = concat!(
     "SELECT ",
     metadata_columns!(),
     ", p.id, p.master_key, p.data_key, (SELECT count(*) FROM version WHERE parameter = p.id), \
      (SELECT min(version) FROM version WHERE parameter = p.id), \
      EXISTS (SELECT 1 FROM label l WHERE l.parameter = p.id \
-     AND l.version = (SELECT min(version) FROM version WHERE parameter = p.id)) \
-     FROM parameter p JOIN version v ON v.parameter = p.id AND v.version = p.newest WHERE p.place = ",
+     AND l.version = (SELECT min(version) FROM version WHERE parameter = p.id)), m.id \
+     FROM master_key m LEFT JOIN parameter p ON p.place = ",
     place_id!(),
-    " AND p.canonical = ?2"
+    " AND p.canonical = ?2 LEFT JOIN version v ON v.parameter = p.id AND v.version = p.newest \
+     WHERE m.id = (SELECT max(id) FROM master_key)"
 );
 
-const INSERT_PARAMETER: &str = concat!(
-    "INSERT INTO parameter (place, canonical, name, newest, master_key, data_key) VALUES (",
-    place_id!(),
-    ", ?2, ?3, 1, ?4, ?5)"
+macro_rules! insert_version {
+    () => {
+        "INSERT INTO version (parameter, version, type, tier, data_type, key_id, modified_at, modified_by, description, \
+         allowed_pattern, policies, sealed_value) "
+    };
+}
+pub(super) use insert_version;
+
+/// The statements of a put go to SQLite together, since each way there and back takes longer than what is done there. The driver gives
+/// each of them the arguments behind those of the one before.
+macro_rules! insert_change {
+    () => {
+        "INSERT INTO change (place, at, name, kind, type, version, user) \
+         VALUES ((SELECT id FROM place WHERE place = ?), ?, ?, ?, ?, ?, ?)"
+    };
+}
+
+/// What a table without row ids is given leaves `last_insert_rowid` as it is.
+const CREATE: &str = concat!(
+    "INSERT INTO place (place) VALUES (?) ON CONFLICT DO NOTHING; \
+     INSERT INTO parameter (place, canonical, name, newest, master_key, data_key) \
+     VALUES ((SELECT id FROM place WHERE place = ?), ?, ?, 1, ?, ?); \
+     INSERT INTO tag (parameter, key, value) SELECT last_insert_rowid(), value ->> 0, value ->> 1 FROM json_each(?); ",
+    insert_version!(),
+    "VALUES (last_insert_rowid(), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?); ",
+    insert_change!()
 );
 
-const INSERT_VERSION: &str = "INSERT INTO version (parameter, version, type, tier, data_type, key_id, modified_at, modified_by, \
-     description, allowed_pattern, policies, sealed_value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+const UPDATE: &str = concat!(
+    "UPDATE parameter SET newest = ? WHERE id = ?; DELETE FROM version WHERE parameter = ? AND version = ?; ",
+    insert_version!(),
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?); ",
+    insert_change!()
+);
+
+const ID: &str = concat!("SELECT id FROM parameter WHERE place = ", place_id!(), " AND canonical = ?2");
 
 const TO_DELETE: &str = concat!(
     "SELECT p.id, p.name, p.newest, v.type FROM parameter p JOIN version v ON v.parameter = p.id AND v.version = p.newest \
@@ -46,7 +77,7 @@ const TO_DELETE: &str = concat!(
 );
 
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[NEWEST, TO_DELETE];
+pub(super) const QUERIES: &[&str] = &[NEWEST, ID, TO_DELETE];
 
 /// PutParameter.
 pub(super) struct Put {
@@ -77,6 +108,7 @@ impl Work for Put {
 
 #[async_trait]
 impl Work for PutAll {
+    const REFUSES_BEFORE_IT_WRITES: bool = false;
     type Outcome = Vec<PutOutcome>;
 
     async fn run(&self, writing: &mut Writing<'_>) -> Result<Vec<PutOutcome>, Failure> {
@@ -121,105 +153,86 @@ pub(super) async fn delete(connection: &mut SqliteConnection, id: i64) -> Result
 async fn put(writing: &mut Writing<'_>, author: &Author, request: &PutRequest) -> Result<PutOutcome, Failure> {
     let Author { at, user, now } = author;
     let row = sqlx::query(NEWEST).bind(at.to_string()).bind(request.name.canonical());
-    let row = row.fetch_optional(&mut *writing.connection).await?;
-    let current = row.as_ref().map(|row| row::metadata(row, at)).transpose()?;
+    let row = row.fetch_one(&mut *writing.connection).await?;
+    let id: Option<i64> = row.try_get(EXTRA)?;
+    let current = id.map(|_| row::metadata(&row, at)).transpose()?;
     let plan = plan_put(request, current.as_ref(), Occupancy::UNLIMITED)?;
     let outcome = plan.outcome();
-    let (id, data_key) = match &row {
-        Some(row) => {
-            let data_key = row::data_key(row, EXTRA + 1, at, &plan.name, plan.version, writing.keys)?;
-            (make_room(writing.connection, row, &request.name).await?, data_key)
+    let place = at.to_string();
+    let (data_key, write) = match id {
+        Some(id) => {
+            let dropped = make_room(&row, &request.name)?;
+            let data_key = row::data_key(&row, EXTRA + 1, at, &plan.name, plan.version, writing.keys)?;
+            (data_key, sqlx::query(UPDATE).bind(plan.version.get()).bind(id).bind(id).bind(dropped).bind(id))
         }
-        None => create(writing, author, &plan.name).await?,
+        None => {
+            let number: i64 = row.try_get(EXTRA + 6)?;
+            let master_key = writing.keys.get(number).ok_or(Failure::UnknownMasterKey)?;
+            let data_key = DataKey::generate();
+            let wrapped = master_key.wrap(KeyOwner::Parameter(at, &plan.name), &data_key);
+            let tags: Vec<(&str, &str)> = plan.tags.iter().map(|tag| (tag.key(), tag.value())).collect();
+            let write = sqlx::query(CREATE)
+                .bind(place.clone())
+                .bind(place.clone())
+                .bind(plan.name.canonical().to_owned())
+                .bind(plan.name.as_str().to_owned())
+                .bind(number)
+                .bind(wrapped)
+                .bind(serde_json::to_string(&tags).expect("texts are JSON"));
+            (data_key, write)
+        }
     };
-    for tag in &plan.tags {
-        let insert = sqlx::query("INSERT INTO tag (parameter, key, value) VALUES (?1, ?2, ?3)");
-        insert.bind(id).bind(tag.key()).bind(tag.value()).execute(&mut *writing.connection).await?;
-    }
     let sealed = data_key.seal(at, &plan.name, plan.version, &request.value);
     let metadata = plan.into_metadata(None, *now, Some(user.to_string()));
-    insert_version(writing.connection, id, &metadata, sealed).await?;
-    if row.is_some() {
-        let update = sqlx::query("UPDATE parameter SET newest = ?2 WHERE id = ?1");
-        update.bind(id).bind(metadata.version.get()).execute(&mut *writing.connection).await?;
-    }
+    let kind = if id.is_some() { ChangeKind::Update } else { ChangeKind::Create };
+    let write = bind_version(write, &metadata, sealed)
+        .bind(place)
+        .bind(now.as_millisecond())
+        .bind(metadata.name.as_str().to_owned())
+        .bind(kind.as_str())
+        .bind(metadata.parameter_type.as_str())
+        .bind(metadata.version.get())
+        .bind(user.to_string());
+    let change = write.execute(&mut *writing.connection).await?.last_insert_rowid();
     let policies_before = current.map(|current| current.policies).unwrap_or_default();
-    schedule(writing.connection, id, &policies_before, &metadata.policies, *now).await?;
-    let happened = Happened {
-        kind: if row.is_some() { ChangeKind::Update } else { ChangeKind::Create },
-        at: *now,
-        place: at,
-        name: &metadata.name,
-        parameter_type: metadata.parameter_type,
-        version: metadata.version,
-        labels: &[],
-        user: Some(user),
-    };
-    changing::record(writing, happened).await?;
+    if !(policies_before.is_empty() && metadata.policies.is_empty()) {
+        let id = sqlx::query(ID).bind(at.to_string()).bind(metadata.name.canonical());
+        let id = id.fetch_one(&mut *writing.connection).await?.try_get(0)?;
+        schedule(writing.connection, id, &policies_before, &metadata.policies, *now).await?;
+    }
+    changing::note(writing, change, at, &metadata.name).await?;
     Ok(outcome)
 }
 
-/// Makes a parameter with a data key of its own; it has no version yet.
-async fn create(writing: &mut Writing<'_>, author: &Author, name: &ParameterName) -> Result<(i64, DataKey), Failure> {
-    let place = author.at.to_string();
-    let connection = &mut *writing.connection;
-    let newest = sqlx::query("SELECT max(id), (SELECT id FROM place WHERE place = ?1) FROM master_key").bind(&place);
-    let newest = newest.fetch_one(&mut *connection).await?;
-    let number: i64 = newest.try_get(0)?;
-    let master_key = writing.keys.get(number).ok_or(Failure::UnknownMasterKey)?;
-    if newest.try_get::<Option<i64>, _>(1)?.is_none() {
-        sqlx::query("INSERT INTO place (place) VALUES (?1)").bind(&place).execute(&mut *connection).await?;
-    }
-    let data_key = DataKey::generate();
-    let wrapped = master_key.wrap(KeyOwner::Parameter(&author.at, name), &data_key);
-    let insert = sqlx::query(INSERT_PARAMETER)
-        .bind(&place)
-        .bind(name.canonical())
-        .bind(name.as_str())
-        .bind(number)
-        .bind(wrapped);
-    Ok((insert.execute(connection).await?.last_insert_rowid(), data_key))
-}
-
-/// Drops the oldest version where there are as many as can be; gives the parameter's row id.
-async fn make_room(
-    connection: &mut SqliteConnection,
-    newest: &SqliteRow,
-    name: &ParameterName,
-) -> Result<i64, Failure> {
-    let id: i64 = newest.try_get(EXTRA)?;
+/// The version that has to go, where there are as many as can be.
+fn make_room(newest: &SqliteRow, name: &ParameterName) -> Result<Option<i64>, Failure> {
     let kept = usize::try_from(newest.try_get::<i64, _>(EXTRA + 3)?).map_err(Failure::damaged)?;
-    if retention(name, kept, newest.try_get(EXTRA + 5)?)? == Retention::DropOldest {
-        let delete = sqlx::query("DELETE FROM version WHERE parameter = ?1 AND version = ?2");
-        delete.bind(id).bind(newest.try_get::<i64, _>(EXTRA + 4)?).execute(connection).await?;
+    match retention(name, kept, newest.try_get(EXTRA + 5)?)? {
+        Retention::DropOldest => Ok(Some(newest.try_get(EXTRA + 4)?)),
+        Retention::KeepAll => Ok(None),
     }
-    Ok(id)
 }
 
-/// Writes a version's row.
-pub(super) async fn insert_version(
-    connection: &mut SqliteConnection,
-    id: i64,
+/// Binds a version, from its number to its sealed value.
+pub(super) fn bind_version<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
     metadata: &ParameterMetadata,
     sealed: Vec<u8>,
-) -> Result<(), Failure> {
+) -> Query<'q, Sqlite, SqliteArguments> {
     let policies = (!metadata.policies.is_empty())
         .then(|| serde_json::to_string(&metadata.policies).expect("policies are texts, which are JSON"));
-    let insert = sqlx::query(INSERT_VERSION)
-        .bind(id)
+    query
         .bind(metadata.version.get())
         .bind(metadata.parameter_type.as_str())
         .bind(metadata.tier.as_str())
-        .bind(metadata.data_type.as_str())
-        .bind(metadata.key_id.as_ref().map(|key| key.as_str()))
+        .bind(metadata.data_type.as_str().to_owned())
+        .bind(metadata.key_id.as_ref().map(|key| key.as_str().to_owned()))
         .bind(metadata.last_modified_date.as_millisecond())
-        .bind(metadata.last_modified_user.as_deref())
-        .bind(metadata.description.as_ref().map(|text| text.as_str()))
-        .bind(metadata.allowed_pattern.as_ref().map(|text| text.as_str()))
+        .bind(metadata.last_modified_user.clone())
+        .bind(metadata.description.as_ref().map(|text| text.as_str().to_owned()))
+        .bind(metadata.allowed_pattern.as_ref().map(|text| text.as_str().to_owned()))
         .bind(policies)
-        .bind(sealed);
-    insert.execute(connection).await?;
-    Ok(())
+        .bind(sealed)
 }
 
 /// Writes down when the policies of a version act that was put at `modified`. Where they are those of the version `before`, what they
@@ -231,9 +244,6 @@ pub(super) async fn schedule(
     policies: &[Policy],
     modified: Timestamp,
 ) -> Result<(), Failure> {
-    if before.is_empty() && policies.is_empty() {
-        return Ok(());
-    }
     let stays = before == policies;
     let delete = match stays {
         true => "DELETE FROM due WHERE parameter = ?1 AND kind = 'NoChangeNotification'",

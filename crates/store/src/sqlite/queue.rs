@@ -1,7 +1,7 @@
 //! The one writer of a process: it takes what is queued, does it in one transaction, and answers when that is on the disk.
 //!
-//! So writers at once share the cost of a sync. Each work is done in a savepoint of its own: what refuses it undoes nothing of the
-//! others. What goes wrong with the file or the keys is no refusal: the transaction is given up, and each of its works is done again
+//! So writers at once share the cost of a sync. What refuses a work undoes nothing of the others: it is refused before it writes, or it
+//! is done in a savepoint of its own. What goes wrong with the file or the keys is no refusal: the transaction is given up, and each of its works is done again
 //! alone, so that it meets its own errors only.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +26,9 @@ const GROUP: usize = 128;
 /// A write. It is done inside of a transaction, perhaps more than once, and has happened once.
 #[async_trait]
 pub(super) trait Work: Send + Sync + 'static {
+    /// Whether it has written nothing when it is refused, so that it needs no savepoint.
+    const REFUSES_BEFORE_IT_WRITES: bool = true;
+
     /// What its caller is answered.
     type Outcome: Send + 'static;
 
@@ -91,6 +94,9 @@ trait Queued: Send {
     /// Does it and keeps its outcome. A refusal is an outcome; an error is what breaks the transaction.
     async fn run(&mut self, writing: Writing<'_>) -> Result<Ran, Failure>;
 
+    /// Whether it has to be done in a savepoint.
+    fn needs_savepoint(&self) -> bool;
+
     /// Tells the caller the outcome.
     fn answer(self: Box<Self>);
 
@@ -125,6 +131,10 @@ impl<W: Work> Queued for Job<W> {
         };
         self.outcome = Some(outcome);
         Ok(ran)
+    }
+
+    fn needs_savepoint(&self) -> bool {
+        !W::REFUSES_BEFORE_IT_WRITES
     }
 
     fn answer(self: Box<Self>) {
@@ -198,7 +208,7 @@ impl Writer {
                 drop(jobs.remove(next));
                 continue;
             }
-            let done = in_savepoint(&mut **job, &mut transaction, &keys, &mut recorded).await;
+            let done = do_one(&mut **job, &mut transaction, &keys, &mut recorded).await;
             done.map_err(|failure| match &failure {
                 Failure::Storage(..) if jobs.len() == 1 => Broken::All(failure),
                 _ => Broken::Apart,
@@ -258,14 +268,20 @@ async fn take(jobs: &mut Jobs, waiting: &mut Waiting) -> bool {
     false
 }
 
-async fn in_savepoint(
+async fn do_one(
     job: &mut dyn Queued,
     transaction: &mut Transaction<'static, Sqlite>,
     keys: &Keyring,
     recorded: &mut Recorded,
 ) -> Result<(), Failure> {
-    let mut savepoint = transaction.begin().await?;
     let mut own = Recorded::default();
+    if !job.needs_savepoint() {
+        let ran = job.run(Writing { connection: transaction, keys, recorded: &mut own }).await?;
+        debug_assert!(ran == Ran::Done || own.names.is_empty(), "it recorded a change and was refused then");
+        recorded.append(own);
+        return Ok(());
+    }
+    let mut savepoint = transaction.begin().await?;
     match job.run(Writing { connection: &mut savepoint, keys, recorded: &mut own }).await? {
         Ran::Done => {
             savepoint.commit().await?;

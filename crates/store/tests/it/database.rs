@@ -230,7 +230,7 @@ async fn a_watch_is_told_of_own_writes_before_they_return_and_of_others_when_it_
         tokio::task::yield_now().await;
     }
     own.store(&place, "own").put(&request("/own/more", "v")).await.unwrap();
-    assert_eq!(watch.changed.try_recv().unwrap(), Some((place.clone(), name("/own/more"))), "each is told once");
+    assert_eq!(watch.changed.try_recv().unwrap(), Some((place.clone(), name("/own/more"))), "nothing is told again");
     let quiet = own.elapsed();
     while watch.seen_until() <= quiet {
         tokio::task::yield_now().await;
