@@ -23,6 +23,7 @@ mod show;
 mod side;
 mod snapshots;
 mod status;
+mod store;
 mod verify;
 
 use clap::Subcommand;
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     /// Fill, read and annotate a store, parameter by parameter
     #[command(subcommand)]
     Parameter(parameter::Verb),
+    /// Run a parameter store of one's own
+    #[command(subcommand)]
+    Store(Box<store::Verb>),
     /// Print the completion script of a shell
     Completions(completions::Args),
     /// Write the man pages into a folder
@@ -110,6 +114,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),
+        Command::Store(verb) => done(store::run(&verb, global)),
         Command::Completions(args) => done(completions::run(&args, global)),
         Command::Man(args) => done(man::run(&args)),
         Command::Schema(args) => done(schema::run(&args, global)),

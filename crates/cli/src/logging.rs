@@ -40,7 +40,7 @@ pub(crate) fn start(level: LogLevel, format: OutputFormat) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let filter = ["parados", "parados_parameter", "parados_store", "parados_aws", "parados_backup"]
+    let filter = ["parados", "parados_parameter", "parados_store", "parados_aws", "parados_backup", "parados_server"]
         .iter()
         .fold(Targets::new().with_default(ours.min(LevelFilter::from_level(Level::WARN))), |filter, target| {
             filter.with_target(*target, ours)

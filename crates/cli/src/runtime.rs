@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -19,23 +20,26 @@ const CLEAN_UP: Duration = Duration::from_secs(5);
 /// The runtime is made here, so that commands that need none start without it. It has one thread: what computes or blocks has threads
 /// of its own, and what waits for a network costs an eighth more when two threads wake one another.
 pub(crate) fn run<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
-    start(1, async |_| command.await)
+    start(Builder::new_current_thread(), 1, async |_| command.await)
 }
 
 /// As [`run`], but a first signal only ends what `command` is given, so that it can take back what it did; a second one drops it.
 pub(crate) fn run_to_end<T>(command: impl AsyncFnOnce(Stop) -> Result<T>) -> Result<T> {
-    start(2, command)
+    start(Builder::new_current_thread(), 2, command)
+}
+
+/// As [`run_to_end`], with a thread for each processor: for what serves many at once.
+pub(crate) fn run_server<T>(command: impl AsyncFnOnce(Stop) -> Result<T>) -> Result<T> {
+    start(Builder::new_multi_thread(), 2, command)
 }
 
 /// Ends at the first signal, and not before.
 pub(crate) type Stop = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Runs `command` until it ends, or `signals` have come.
-fn start<T>(signals: u32, command: impl AsyncFnOnce(Stop) -> Result<T>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("starting threads: {error}")))?;
+fn start<T>(mut threads: Builder, signals: u32, command: impl AsyncFnOnce(Stop) -> Result<T>) -> Result<T> {
+    let runtime =
+        threads.enable_all().build().map_err(|error| Failure::failed(format!("starting threads: {error}")))?;
     let outcome = runtime.block_on(async {
         let listen = |kind| signal(kind).map_err(|error| Failure::failed(format!("listening for signals: {error}")));
         let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);

@@ -29,5 +29,6 @@ mod prune;
 mod restore;
 mod restore_apply;
 mod restore_kill;
+mod serve;
 mod status;
 mod verify;

@@ -1,0 +1,97 @@
+//! `parados store serve`: the server as a process, with the AWS CLI as its client.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use testkit::python;
+
+use crate::parados::{Home, stderr};
+
+/// A server that runs until it is dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    /// `parados store serve --listen 127.0.0.1:0 …` in `home`.
+    pub(crate) fn start(home: &Home, arguments: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_parados"))
+            .args(["store", "serve", "--listen", "127.0.0.1:0", "--output", "json"])
+            .args(arguments)
+            .current_dir(home.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        while !said.contains('}') {
+            assert_ne!(lines.read_line(&mut said).unwrap(), 0, "the server ended: {said}");
+        }
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        Self { process, url: said["endpoint_url"].as_str().unwrap().to_owned() }
+    }
+
+    /// The AWS CLI, talking to it: what it prints, or what it says of an error.
+    pub(crate) fn aws(&self, arguments: &[&str]) -> Result<serde_json::Value, String> {
+        let mut command = python();
+        command.args(["-m", "awscli", "--endpoint-url", &self.url, "--output", "json"]).args(arguments);
+        command.envs([
+            ("AWS_ACCESS_KEY_ID", "123456789012"),
+            ("AWS_SECRET_ACCESS_KEY", "anything"),
+            ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("AWS_PAGER", ""),
+        ]);
+        let output = command.output().unwrap();
+        match output.status.success() {
+            true => Ok(serde_json::from_slice(&output.stdout).unwrap_or_default()),
+            false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        }
+    }
+
+    /// Asks it to end, and waits.
+    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
+        let stopped = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        assert!(stopped.success());
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_aws_cli_uses_it_unchanged_and_what_it_put_outlives_the_server() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--data", "data", "--dev"]);
+    let put = ["ssm", "put-parameter", "--name", "/app/db", "--value", "hunter2", "--type", "SecureString"];
+    assert_eq!(server.aws(&put).unwrap(), serde_json::json!({"Version": 1, "Tier": "Standard"}));
+    let who = server.aws(&["sts", "get-caller-identity"]).unwrap();
+    assert_eq!(who["Account"], "123456789012");
+    let missing = server.aws(&["ssm", "get-parameter", "--name", "/none"]).unwrap_err();
+    assert!(
+        missing.contains("An error occurred (ParameterNotFound) when calling the GetParameter operation:"),
+        "{missing}"
+    );
+    assert!(server.stop().success(), "a server that is asked to end ends well");
+    let server = Server::start(&home, &["--data", "data", "--dev"]);
+    let got = server.aws(&["ssm", "get-parameter", "--name", "/app/db", "--with-decryption"]).unwrap();
+    assert_eq!(got["Parameter"]["Value"], "hunter2");
+    assert_eq!(got["Parameter"]["ARN"], "arn:aws:ssm:eu-west-1:123456789012:parameter/app/db");
+}
+
+#[test]
+fn dev_is_for_this_machine_alone_and_says_so() {
+    let home = Home::new();
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let run = home.run(&format!("store serve --listen {address} --data data --dev")).code(2);
+        assert!(stderr(&run).contains("listen on a loopback address"), "{}", stderr(&run));
+    }
+    assert!(!home.path().join("data").exists(), "nothing was begun");
+}
