@@ -2,9 +2,11 @@
 //! another implementation's.
 
 use std::fmt::Debug;
+use std::net::{IpAddr, SocketAddr};
 
 use ::http::request::Parts;
 use async_trait::async_trait;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use jiff::Timestamp;
 use parados_parameter::{AccountRegion, ParameterName, SharedStore};
@@ -46,6 +48,15 @@ pub struct Caller {
     pub access_key_id: String,
     /// The account of the principal, and the Region that it signed for.
     pub place: AccountRegion,
+    /// From which address; none where the connection is not known.
+    pub source: Option<IpAddr>,
+}
+
+impl Caller {
+    /// From which address a request came, as its connection says.
+    pub(crate) fn source_of(parts: &Parts) -> Option<IpAddr> {
+        parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+    }
 }
 
 /// What a caller asks to do.

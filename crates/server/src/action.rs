@@ -24,15 +24,18 @@ impl Service {
             Self::Tagging => "tagging",
         }
     }
+}
 
-    /// Its prefix in IAM actions.
-    fn iam_prefix(self) -> &'static str {
-        match self {
-            Self::Ssm => "ssm",
-            Self::Sts => "sts",
-            Self::Tagging => "tag",
-        }
-    }
+macro_rules! iam_action {
+    (Ssm, $name:ident) => {
+        concat!("ssm:", stringify!($name))
+    };
+    (Sts, $name:ident) => {
+        concat!("sts:", stringify!($name))
+    };
+    (Tagging, $name:ident) => {
+        concat!("tag:", stringify!($name))
+    };
 }
 
 macro_rules! actions {
@@ -64,6 +67,11 @@ macro_rules! actions {
             /// Whether it changes something.
             pub fn is_write(self) -> bool {
                 match self { $(Self::$name => $is_write,)+ }
+            }
+
+            /// The IAM action that permits it: `ssm:GetParameter`.
+            pub fn iam_action(self) -> &'static str {
+                match self { $(Self::$name => iam_action!($service, $name),)+ }
             }
 
             /// The operation of a service by its name.
@@ -115,11 +123,6 @@ impl Action {
     /// The operation that the query protocol's `Action` names.
     pub(crate) fn of_query(name: &str) -> Option<Self> {
         Self::find(Service::Sts, name)
-    }
-
-    /// The IAM action that permits it: `ssm:GetParameter`.
-    pub fn iam_action(self) -> String {
-        format!("{}:{}", self.service().iam_prefix(), self.name())
     }
 }
 

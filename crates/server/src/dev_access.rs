@@ -39,6 +39,7 @@ impl Access for DevAccess {
             user_id: "AIDADEVDEVDEVDEVDEVDE".to_owned(),
             access_key_id: key.to_owned(),
             place,
+            source: Caller::source_of(parts),
         })
     }
 

@@ -32,7 +32,7 @@ struct Asking<'q>(&'q Question<'q>);
 
 fn kind_and_name<'a>(target: Target<'a>) -> (u8, &'a str) {
     match target {
-        Target::Parameter(name) => (0, name),
+        Target::Parameter(name) => (0, name.strip_prefix('/').unwrap_or(name)),
         Target::Path(path) => (1, path),
         Target::Store => (2, ""),
     }

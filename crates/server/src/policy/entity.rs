@@ -12,7 +12,7 @@ use super::check::READ_SCHEMA;
 /// What something is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target<'a> {
-    /// A parameter, by its name with a `/` in front.
+    /// A parameter, by its name; policies know it with a `/` in front.
     Parameter(&'a str),
     /// A path of the hierarchy.
     Path(&'a str),
@@ -105,9 +105,10 @@ pub(super) fn cedar_question(question: &Question<'_>) -> Option<(Request, Entiti
     let above = |name: &str| paths_above(name).map(|path| uid(&TYPES.path, path)).collect::<Vec<_>>();
     let (target, resource) = match question.target {
         Target::Parameter(name) => {
-            let target = uid(&TYPES.parameter, name);
+            let name = format!("/{}", name.strip_prefix('/').unwrap_or(name));
+            let target = uid(&TYPES.parameter, &name);
             let tags = question.tags.iter().map(|tag| (tag.key().to_owned(), text(tag.value())));
-            (target.clone(), Entity::new_with_tags(target, attributes(name), above(name), tags))
+            (target.clone(), Entity::new_with_tags(target, attributes(&name), above(&name), tags))
         }
         Target::Path(path) => {
             let bare = path.trim_end_matches('/');

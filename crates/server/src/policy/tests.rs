@@ -172,6 +172,16 @@ fn a_policy_is_checked_when_it_is_set() {
 }
 
 #[test]
+fn every_operation_that_asks_is_in_the_schema() {
+    let book = book(&full_access(ALICE));
+    for action in crate::Action::ALL.iter().filter(|action| **action != crate::Action::GetCallerIdentity) {
+        let text = format!("permit(principal, action == Action::\"{}\", resource);", action.iam_action());
+        assert_eq!(check_policy("test", &text), Ok(vec![]), "{action}");
+        assert!(book.decide(&asked(&place(), action.iam_action(), Target::Store)).is_allowed(), "{action}");
+    }
+}
+
+#[test]
 fn statements_are_named_by_their_place_or_their_id() {
     let text = r#"
         permit(principal, action == Action::"ssm:PutParameter", resource);

@@ -6,3 +6,4 @@ mod served;
 
 mod calls;
 mod protocol;
+mod signed;
