@@ -83,12 +83,33 @@ impl Postgres {
     /// # Panics
     /// When the server refuses it.
     pub fn psql(&self, database: &str, sql: &str) -> String {
-        let mut psql = Command::new(self.bin.join("psql"));
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-c", sql]);
-        let output = psql.arg("-h").arg(self.folder.path()).args(["-p", &self.port().to_string()]).output();
-        let output = output.unwrap_or_else(|error| panic!("cannot start psql: {error}"));
-        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("psql answers in UTF-8")
+        self.run("psql", &["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql])
+    }
+
+    /// What a client program of PostgreSQL writes.
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new(self.bin.join(program));
+        command.args(["-U", "postgres", "-p", &self.port().to_string(), "-h"]).arg(self.folder.path()).args(arguments);
+        let output = command.output().unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {}: {said}", arguments.join(" "));
+        String::from_utf8(output.stdout).expect("it answers in UTF-8")
+    }
+
+    /// Writes a dump of `database`, as `pg_dump` makes it.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn dump(&self, database: &str, file: &Path) {
+        self.run("pg_dump", &["-d", database, "-f", &file.to_string_lossy()]);
+    }
+
+    /// Runs the SQL of a file in `database`.
+    ///
+    /// # Panics
+    /// When the server refuses some of it.
+    pub fn load(&self, database: &str, file: &Path) {
+        self.run("psql", &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", &file.to_string_lossy()]);
     }
 
     /// Kills every process of the server as `kill -9` does, and waits until they are gone.

@@ -7,6 +7,7 @@ use sqlx::error::DatabaseError as _;
 use sqlx::sqlite::SqliteError;
 
 use crate::database::DatabaseError;
+use crate::postgres;
 
 /// Why a call failed.
 #[derive(Clone, Debug)]
@@ -63,6 +64,9 @@ impl From<StoreError> for Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(failure) = postgres::failure(&error) {
+            return failure;
+        }
         let sqlite = error.as_database_error().and_then(|error| error.try_downcast_ref::<SqliteError>());
         let code = sqlite.and_then(|error| error.code()?.parse::<u32>().ok());
         // The low byte is the primary result code: SQLITE_BUSY, SQLITE_LOCKED.

@@ -8,6 +8,9 @@
 //! | `master.key` | the master key that values are sealed under, or |
 //! | `master.key.kms` | the master key, encrypted under a KMS key |
 //!
+//! Past one machine it is [`PostgresDatabase`]: the same tables in a PostgreSQL database that any number of servers share, and the master key
+//! in a file of each.
+//!
 //! What is sealed is the values; names, descriptions and tags are readable to whoever can read the file. The crate owns
 //! the file format, its durability and its permissions. It does not serve a network, and does not judge requests: the
 //! rules of Parameter Store are `parados_parameter`'s.
@@ -19,6 +22,7 @@ mod due;
 mod failure;
 mod master_key;
 mod open_error;
+mod postgres;
 mod private_file;
 mod seal;
 mod span;
@@ -28,6 +32,7 @@ pub use change::{Change, ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
 pub use database::{DatabaseError, ParameterDatabase, SweepReport};
 pub use master_key::MasterKeySource;
 pub use open_error::OpenError;
+pub use postgres::{DatabaseUrl, PostgresDatabase, PostgresOpenError, PostgresOptions, PostgresStore};
 pub use sqlite::{
     EmbeddedStore, InitOptions, OpenOptions, SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions, remove_abandoned,
 };

@@ -60,19 +60,9 @@ pub(crate) async fn create(directory: &Path, source: &MasterKeySource) -> Result
         loaded => return loaded,
     }
     let key = MasterKey::generate();
-    let (path, contents) = match source {
-        MasterKeySource::File => (directory.join(PLAIN_FILE), write_plain(key.bytes())),
-        MasterKeySource::KeyManagement { service, key: key_id } => {
-            let path = directory.join(WRAPPED_FILE);
-            let ciphertext = service
-                .encrypt(key_id, &**key.bytes(), &context())
-                .await
-                .map_err(|source| OpenError::KeyManagement { path: path.clone(), source })?;
-            let wrapped = Wrapped { key_id: key_id.clone(), ciphertext: STANDARD.encode(ciphertext) };
-            let json = serde_json::to_string_pretty(&wrapped).expect("two texts are JSON");
-            (path, Zeroizing::new(format!("{json}\n")))
-        }
-    };
+    let file = if service.is_some() { WRAPPED_FILE } else { PLAIN_FILE };
+    let path = directory.join(file);
+    let contents = contents(&key, &path, source).await?;
     match private_file::create(&path, contents.as_bytes()) {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => load(directory, service).await,
@@ -171,12 +161,51 @@ async fn unwrap(path: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result
     as_key(&key).ok_or_else(damaged)
 }
 
+/// Reads the master key in a file of whatever name: what it holds says whether it is wrapped.
+pub(crate) async fn load_path(path: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
+    let contents = read(path)?;
+    match contents.starts_with(PLAIN_PREFIX.as_bytes()) {
+        true => read_plain(&contents).ok_or(OpenError::MasterKeyDamaged { path: path.to_owned() }),
+        false => unwrap(path, service).await,
+    }
+}
+
+/// Makes a master key in a file, or takes the one that is there.
+pub(crate) async fn create_path(
+    path: &Path,
+    source: &MasterKeySource,
+    service: Option<&Arc<dyn KeyManagement>>,
+) -> Result<MasterKey, OpenError> {
+    if !is_there(path)? {
+        let key = MasterKey::generate();
+        match private_file::create(path, contents(&key, path, source).await?.as_bytes()) {
+            Ok(()) => return Ok(key),
+            // Another process was first.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(OpenError::file("create", path)(error)),
+        }
+    }
+    load_path(path, service).await
+}
+
+/// What the file of `key` holds.
+async fn contents(key: &MasterKey, path: &Path, source: &MasterKeySource) -> Result<Zeroizing<String>, OpenError> {
+    let MasterKeySource::KeyManagement { service, key: key_id } = source else { return Ok(write_plain(key.bytes())) };
+    let ciphertext = service
+        .encrypt(key_id, &**key.bytes(), &context())
+        .await
+        .map_err(|source| OpenError::KeyManagement { path: path.to_owned(), source })?;
+    let wrapped = Wrapped { key_id: key_id.clone(), ciphertext: STANDARD.encode(ciphertext) };
+    let json = serde_json::to_string_pretty(&wrapped).expect("two texts are JSON");
+    Ok(Zeroizing::new(format!("{json}\n")))
+}
+
 /// What is said to KMS beside the master key.
 fn context() -> EncryptionContext {
     BTreeMap::from([("parados".to_owned(), "store-master-key".to_owned())])
 }
 
-fn is_there(path: &Path) -> Result<bool, OpenError> {
+pub(crate) fn is_there(path: &Path) -> Result<bool, OpenError> {
     path.try_exists().map_err(OpenError::file("read", path))
 }
 

@@ -9,6 +9,7 @@ mod durability;
 mod files;
 mod master_key;
 mod migration;
+mod postgres;
 mod throw_away;
 
 use std::path::Path;
