@@ -4,9 +4,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `parameters.sqlite3` (`-wal`, `-shm`) | names, metadata, labels, tags, and each version's value, sealed |
-//! | `master.key` | the master key that values are sealed under, or |
+//! | `parameters.sqlite3` (`-wal`, `-shm`) | names, metadata, labels, tags, and each version's value, sealed under the parameter's data key, which is wrapped |
+//! | `master.key` | the master key that data keys are wrapped under, or |
 //! | `master.key.kms` | the master key, encrypted under a KMS key |
+//! | `master.key.next`, `master.key.kms.next` | while a store gets a new master key: the new one |
 //!
 //! Past one machine it is [`PostgresDatabase`]: the same tables in a PostgreSQL database that any number of servers share, and the master key
 //! in a file of each.
@@ -34,5 +35,6 @@ pub use master_key::MasterKeySource;
 pub use open_error::OpenError;
 pub use postgres::{DatabaseUrl, PostgresDatabase, PostgresOpenError, PostgresOptions, PostgresStore};
 pub use sqlite::{
-    EmbeddedStore, InitOptions, OpenOptions, SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions, remove_abandoned,
+    EmbeddedStore, InitOptions, OpenOptions, RekeyError, RekeyReport, RekeyStep, SqliteDatabase, SqliteDatabaseOptions,
+    ThrowAwayOptions, remove_abandoned,
 };

@@ -2,6 +2,8 @@
 //!
 //! While a store gets a new master key, that is kept in a file beside, whose name ends in `.next`, and both are in use.
 
+pub(crate) mod next;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -30,6 +32,9 @@ pub enum MasterKeySource {
     /// In `master.key`, a file of mode 0600: whoever has the directory has the values.
     #[default]
     File,
+    /// In a file of mode 0600 elsewhere, to which `master.key` is a symbolic link: whoever has the directory alone has no value. The key
+    /// that is there is taken; where there is none, one is made.
+    FileAt(PathBuf),
     /// In `master.key.kms`, encrypted under a KMS key: whoever has the directory and may use the key has the values.
     KeyManagement {
         /// The service.
@@ -54,6 +59,7 @@ pub(crate) async fn create(directory: &Path, source: &MasterKeySource) -> Result
             return Err(OpenError::MasterKeyAmbiguous { directory: directory.to_owned() });
         }
         MasterKeySource::KeyManagement { service, .. } => Some(service),
+        MasterKeySource::FileAt(_) => return create_elsewhere(directory, source).await,
     };
     match load(directory, service).await {
         Err(OpenError::MasterKeyMissing { .. }) => {}
@@ -70,14 +76,24 @@ pub(crate) async fn create(directory: &Path, source: &MasterKeySource) -> Result
     }
 }
 
+async fn create_elsewhere(directory: &Path, source: &MasterKeySource) -> Result<MasterKey, OpenError> {
+    match load(directory, None).await {
+        Err(OpenError::MasterKeyMissing { .. }) => {}
+        loaded => return loaded,
+    }
+    next::stage(directory, source).await?;
+    next::promote(directory)?;
+    load(directory, None).await
+}
+
 /// Reads the master key in `directory`, but none that is to be its next one.
 async fn load(directory: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
     let (plain, wrapped) = (directory.join(PLAIN_FILE), directory.join(WRAPPED_FILE));
     match (is_there(&plain)?, is_there(&wrapped)?) {
         (false, false) => Err(OpenError::MasterKeyMissing { directory: directory.to_owned() }),
         (true, true) => Err(OpenError::MasterKeyAmbiguous { directory: directory.to_owned() }),
-        (true, false) => load_file(&plain, service).await,
-        (false, true) => load_file(&wrapped, service).await,
+        (true, false) => load_path(&plain, service).await,
+        (false, true) => load_path(&wrapped, service).await,
     }
 }
 
@@ -126,25 +142,12 @@ pub(crate) struct LoadedKeys {
 pub(crate) async fn load_all(files: &KeyFiles, service: Option<&Arc<dyn KeyManagement>>) -> LoadedKeys {
     let mut loaded = LoadedKeys { keys: Vec::new(), error: None };
     for (path, _) in &files.0 {
-        match load_file(path, service).await {
+        match load_path(path, service).await {
             Ok(key) => loaded.keys.push(Arc::new(key)),
             Err(error) => loaded.error = loaded.error.or(Some(error)),
         }
     }
     loaded
-}
-
-/// Reads the master key in one file, plain or wrapped.
-///
-/// # Errors
-/// When others can get at the file, it holds no master key, or the key cannot be unwrapped.
-pub(crate) async fn load_file(path: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {
-    let is_wrapped = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WRAPPED_FILE));
-    if is_wrapped {
-        return unwrap(path, service).await;
-    }
-    let text = read(path)?;
-    read_plain(&text).ok_or(OpenError::MasterKeyDamaged { path: path.to_owned() })
 }
 
 async fn unwrap(path: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<MasterKey, OpenError> {

@@ -66,6 +66,17 @@ pub enum OpenError {
         /// The store.
         directory: PathBuf,
     },
+    /// A new master key is to be another one than that which a rekey was begun with.
+    #[error(
+        "a rekey of the store in {} was begun with another new master key ({}); end that one first, by the same command",
+        directory.display(), staged.display()
+    )]
+    RekeyUnderWay {
+        /// The store.
+        directory: PathBuf,
+        /// The file of the new master key.
+        staged: PathBuf,
+    },
     /// The master key is wrapped and no key management service was given to unwrap it.
     #[error("the master key in {} is wrapped by the KMS key {key}, and there is no connection to KMS", path.display())]
     KeyManagementMissing {

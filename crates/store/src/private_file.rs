@@ -52,7 +52,7 @@ pub(crate) fn publish(draft: &Path, path: &Path) -> io::Result<()> {
     let published = File::open(draft).and_then(|file| file.sync_all()).and_then(|()| fs::hard_link(draft, path));
     fs::remove_file(draft)?;
     published?;
-    File::open(path.parent().unwrap_or(path))?.sync_all()
+    sync_parent(path)
 }
 
 /// Writes a file of mode 0600 as a whole, durably, or fails with `AlreadyExists`.
@@ -63,6 +63,28 @@ pub(crate) fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     publish(&draft, path)
+}
+
+/// Makes `path` a symbolic link to `target`, durably, or fails with `AlreadyExists`.
+pub(crate) fn link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)?;
+    sync_parent(path)
+}
+
+/// Gives `from` the name `to`, durably, in place of what has it.
+pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+/// Removes a file, durably.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    sync_parent(path)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(path))?.sync_all()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod migrate;
 mod putting;
 mod queue;
 mod reading;
+mod rekey;
 mod row;
 mod schema;
 mod scratch;
@@ -21,4 +22,5 @@ mod sweeping;
 
 pub use database::{SqliteDatabase, SqliteDatabaseOptions};
 pub use embedded::{EmbeddedStore, InitOptions, OpenOptions, ThrowAwayOptions};
+pub use rekey::{RekeyError, RekeyReport, RekeyStep};
 pub use scratch::remove_abandoned;

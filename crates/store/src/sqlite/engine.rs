@@ -159,6 +159,14 @@ impl Engine {
         self.location.directory()
     }
 
+    /// Where it is, unless it is thrown away.
+    pub(super) fn kept_directory(&self) -> Option<&Path> {
+        match &self.location {
+            Location::Kept(directory) => Some(directory),
+            Location::ThrownAway(_) => None,
+        }
+    }
+
     pub(super) fn master_key_fits(&self) -> bool {
         self.master_key_fits
     }
@@ -192,6 +200,22 @@ impl Engine {
     /// The master keys.
     pub(super) fn keys(&self) -> Arc<Keyring> {
         self.keys.ring()
+    }
+
+    /// The numbers and checks of the master keys that the database knows.
+    pub(super) async fn key_checks(&self) -> Result<Vec<(i64, Vec<u8>)>, Failure> {
+        Ok(schema::key_checks(&mut *self.readers.acquire().await?).await?)
+    }
+
+    /// Whether each of the database's master keys is there.
+    pub(super) async fn has_all_keys(&self) -> Result<bool, Failure> {
+        let ring = self.refresh_keys().await?;
+        Ok(!ring.lacks(&self.key_checks().await?))
+    }
+
+    /// Takes a master key to those that are at hand.
+    pub(super) async fn know(&self, key: Arc<MasterKey>) {
+        self.keys.know(key).await;
     }
 
     /// The master keys that there are now, where one was missing.

@@ -53,6 +53,11 @@ impl Keys {
         self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Takes one more key to those that are at hand.
+    pub(super) async fn know(&self, key: Arc<MasterKey>) {
+        self.loaded.lock().await.keys.push(key);
+    }
+
     /// Asks the database and the key's files again, since a key is missing. The files are read only where they are others than before:
     /// a key that is not there costs no call to KMS for each read.
     pub(super) async fn refresh(&self, readers: &SqlitePool) -> Result<Arc<Keyring>, Failure> {
@@ -77,5 +82,8 @@ impl Keys {
 }
 
 fn unloaded(error: OpenError) -> Failure {
-    Failure::Storage(StoreErrorKind::Storage, format!("the store's new master key: {error}"))
+    Failure::Storage(
+        StoreErrorKind::Storage,
+        format!("the store has a new master key, which this process does not get; start it again: {error}"),
+    )
 }

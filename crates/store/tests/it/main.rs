@@ -10,6 +10,7 @@ mod files;
 mod master_key;
 mod migration;
 mod postgres;
+mod rekey;
 mod throw_away;
 
 use std::path::Path;

@@ -114,9 +114,9 @@ async fn init_wrapped(directory: &Path, service: Arc<dyn KeyManagement>) -> Resu
 
 /// Turns bytes round, and holds a caller to the context.
 #[derive(Debug, Default)]
-struct FakeKeyManagement {
-    refuses: bool,
-    calls: AtomicUsize,
+pub(crate) struct FakeKeyManagement {
+    pub(crate) refuses: bool,
+    pub(crate) calls: AtomicUsize,
 }
 
 impl FakeKeyManagement {

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use tempfile::TempDir;
 
 use super::*;
-use crate::sqlite::{annotating, changing, database, listing, putting, reading, sweeping};
+use crate::sqlite::{annotating, changing, database, listing, putting, reading, rekey, sweeping};
 
 async fn new_store() -> (TempDir, EmbeddedStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -87,6 +87,7 @@ async fn every_query_goes_by_an_index() {
         listing::QUERIES,
         putting::QUERIES,
         reading::QUERIES,
+        rekey::QUERIES,
         sweeping::QUERIES,
     ];
     for sql in queries.concat() {
