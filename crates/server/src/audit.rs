@@ -1,4 +1,17 @@
-//! What was done, by whom: the contract.
+//! What was done, by whom: the contract, and the chain that keeps it.
+//!
+//! [`Audit`] is what the way of a call knows. [`AuditLog`] keeps entries in a hash-chained log in the server's database ([`AuditChain`]; every byte of it is in
+//! FORMAT.md, "The audit"). An entry never holds a value.
+
+mod batch;
+mod chain;
+mod line;
+mod log;
+mod query;
+mod table;
+#[cfg(test)]
+mod tests;
+mod verify;
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -6,14 +19,44 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use thiserror::Error;
 
 use crate::{Action, Caller};
+
+pub use batch::InvalidHead;
+pub use chain::{AuditChain, AuditReadError, ExportReport, audit_head_of};
+pub use line::{AuditHead, AuditKind, AuditLine, AuditRecord, TouchedRecord};
+pub use log::{AuditLog, AuditOptions, AuditStatus};
+pub use query::{AuditOutcome, AuditQuery};
+pub use table::AuditTableError;
+pub use verify::{AuditDamage, AuditFinding, VerifyReport};
 
 /// Is told of every call, whatever its outcome.
 #[async_trait]
 pub trait Audit: Debug + Send + Sync + 'static {
-    /// Takes the record of one call. The answer is given when this returns.
-    async fn record(&self, entry: AuditEntry);
+    /// Whether a call could be recorded now. It is asked before anything is done, and a call that could not be is refused.
+    ///
+    /// # Errors
+    /// Why not.
+    fn admit(&self) -> Result<(), AuditError>;
+
+    /// Takes the record of one call, also of a refused one. The answer is given when this returns; that of a call that changed something only when the record is
+    /// on the disk.
+    ///
+    /// # Errors
+    /// It is not recorded, or not known to be: then the caller must not be told that the call was done.
+    async fn record(&self, entry: AuditEntry) -> Result<(), AuditError>;
+}
+
+/// An audit that cannot take an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AuditError {
+    /// The database does not take it.
+    #[error("the audit cannot be written")]
+    Unwritable,
+    /// Entries come faster than they can be written.
+    #[error("the buffer of the audit is full")]
+    Full,
 }
 
 /// One call. It holds no value of a parameter.
@@ -41,6 +84,13 @@ pub struct AuditEntry {
     pub error: Option<String>,
 }
 
+impl AuditEntry {
+    /// Whether the call changed something, or may have: an error of the server's own leaves that open.
+    pub fn changed_something(&self) -> bool {
+        self.action.is_some_and(Action::is_write) && (self.error.is_none() || self.status >= 500)
+    }
+}
+
 /// Something that a call touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Touched {
@@ -56,5 +106,11 @@ pub struct NoAudit;
 
 #[async_trait]
 impl Audit for NoAudit {
-    async fn record(&self, _: AuditEntry) {}
+    fn admit(&self) -> Result<(), AuditError> {
+        Ok(())
+    }
+
+    async fn record(&self, _: AuditEntry) -> Result<(), AuditError> {
+        Ok(())
+    }
 }

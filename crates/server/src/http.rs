@@ -44,7 +44,15 @@ async fn handle(State(server): State<Arc<Server>>, request: Request<Body>) -> Re
         .status(StatusCode::PAYLOAD_TOO_LARGE)
         .field("Reason", error.to_string())
     });
-    server.answer(parts, body).await
+    // A task of its own: what a caller began is done and recorded also where it goes away before it is answered.
+    match tokio::spawn(async move { server.answer(parts, body).await }).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// How a request is spoken, and so its answer.
@@ -71,6 +79,7 @@ impl Server {
         let (protocol, action) = recognise(&parts, body.as_ref().ok());
         let mut outcome = Outcome::default();
         let answered = match (body, action) {
+            _ if let Err(error) = self.audit.admit() => Err(ApiError::internal(error.to_string())),
             (Err(error), _) => Err(error),
             (Ok(_), None) => Err(ApiError::unknown_operation()),
             (Ok(body), Some(action)) => self.call(&parts, &body, action, at, &request_id, &mut outcome).await,
@@ -96,7 +105,16 @@ impl Server {
             status: status.as_u16(),
             error,
         };
-        self.audit.record(entry).await;
+        let (answered, status) = match self.audit.record(entry).await {
+            Err(error) if answered.is_ok() => {
+                // It may have been done, but nobody would know by whom: so nobody is told that it was.
+                tracing::error!(request_id, %error, "a call was done and could not be recorded");
+                let error = ApiError::internal(error.to_string());
+                let status = error.http_status();
+                (Err(error), status)
+            }
+            _ => (answered, status),
+        };
         let body = match (answered, protocol) {
             (Ok(body), _) => body,
             (Err(error), Protocol::Json) => error.to_json().into(),

@@ -10,7 +10,7 @@
 
 mod access;
 mod action;
-mod audit;
+pub mod audit;
 mod call;
 mod ciphertext;
 mod dev_access;
@@ -30,7 +30,7 @@ mod wire;
 
 pub use access::{Access, AccessRequest, Caller, Resource};
 pub use action::{Action, Service};
-pub use audit::{Audit, AuditEntry, NoAudit, Touched};
+pub use audit::{Audit, AuditEntry, AuditError, NoAudit, Touched};
 pub use dev_access::DevAccess;
 pub use foreign::ForeignDatabase;
 pub use http::{BODY_LIMIT, router};

@@ -4,6 +4,7 @@
 
 mod served;
 
+mod audit;
 mod calls;
 mod protocol;
 mod signed;

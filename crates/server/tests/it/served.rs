@@ -45,7 +45,11 @@ impl Served {
         let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
         let database = Arc::new(ForeignDatabase::new(store, place));
         let access = Arc::new(DevAccess::default());
-        let server = Server::new(database, access, Arc::new(NoAudit), Arc::new(SystemClock), ServerOptions::default());
+        Self::of(Server::new(database, access, Arc::new(NoAudit), Arc::new(SystemClock), ServerOptions::default()))
+    }
+
+    /// This one.
+    pub(crate) fn of(server: Server) -> Self {
         Self { router: router(Arc::new(server)) }
     }
 
