@@ -1,16 +1,18 @@
 //! Puts together what the calls say of a parameter.
 
-use parados_parameter::{Annotations, HistoryEntry, Parameter, ParameterMetadata};
+use parados_parameter::{Annotations, HistoryEntry, Parameter, ParameterMetadata, Version};
 
 use super::CollectRequest;
 use crate::document::{HistoryRecord, ParameterRecord};
 
-/// Whether the history has to be read: it is asked for; or the labels are, and it is the only place that says them, or an
-/// older version bears one (a label is worth nothing without the value of its version).
+/// Whether the history has to be read: it is asked for, and there are older versions; or the labels are, and it is the only place
+/// that says them, or an older version bears one (a label is worth nothing without the value of its version).
 pub(super) fn needs_history(metadata: &ParameterMetadata, request: &CollectRequest) -> bool {
     let older_labelled =
         |annotations: &Annotations| annotations.labels.iter().any(|(version, _)| *version != metadata.version);
-    request.with_history || (request.with_labels && metadata.annotations.as_ref().is_none_or(older_labelled))
+    let has_older = metadata.version > Version::FIRST;
+    (request.with_history && has_older)
+        || (request.with_labels && metadata.annotations.as_ref().is_none_or(older_labelled))
 }
 
 /// The record of a parameter: `metadata` is of the version of `value`; `whole` is false where the history was needed and

@@ -181,7 +181,8 @@ async fn apply_among_others(case: Case, dice: Vec<u8>) {
         Box::pin(async move {
             for name in names {
                 let die = dice.lock().unwrap().next().unwrap();
-                let is_there = state(&*inner, &name).await.is_some();
+                let before = state(&*inner, &name).await;
+                let is_there = before.is_some();
                 // Before a look; and before a put that must not overwrite.
                 let at_a_look = operation == Operation::GetParameters;
                 let at_a_create = operation == Operation::PutParameter && !is_there;
@@ -190,8 +191,11 @@ async fn apply_among_others(case: Case, dice: Vec<u8>) {
                 }
                 clock.advance(Duration::from_millis(1500));
                 meddle(&inner, &name, at_a_look && die == 0).await;
-                let state = state(&*inner, &name).await;
-                touched.lock().unwrap().insert(name, state);
+                let after = state(&*inner, &name).await;
+                // What the store refused them, they did not write.
+                if after != before {
+                    touched.lock().unwrap().insert(name, after);
+                }
             }
         })
     });
