@@ -9,6 +9,9 @@ use super::{Bench, age_identity, megabytes, output, python, script};
 use crate::failure::Failure;
 use crate::measure::{Cost, Probe};
 
+/// The line of `bench stages` that says what all stages after the reading cost.
+const WRITING: &str = "writing, sealing and committing: ";
+
 pub(super) fn run(bench: &Bench) -> Result<Vec<Table>, Failure> {
     let sizes: &[(u32, u32)] = if bench.quick { &[(10_000, 1)] } else { &[(10_000, 5), (100_000, 3)] };
     sizes.iter().map(|&(parameters, runs)| compare(bench, parameters, runs)).collect()
@@ -19,8 +22,11 @@ fn compare(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> 
     fs::create_dir_all(&folder).map_err(Failure::file(&folder))?;
     let (_, recipient) = age_identity(&folder)?;
     let mut table = Table::new(format!("embedded store, {parameters} parameters of 500 bytes, into a local folder"));
+    let mut ours = None;
     let document = if bench.parados.exists() && bench.library.exists() {
-        parados(bench, &folder, parameters, runs, &recipient, &mut table)?
+        let document = parados(bench, &folder, parameters, runs, &recipient, &mut table)?;
+        ours = Some(stages(bench, &folder, &recipient, &mut table)?);
+        document
     } else {
         let document = folder.join("document.json");
         output(Command::new(python()).arg(script("document.py")).arg(parameters.to_string()).arg(&document))?;
@@ -36,6 +42,10 @@ fn compare(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> 
         Ok(probe)
     })?;
     table.row("zstd, age", cost, None);
+    if let Some(ours) = ours {
+        let ratio = ours / cost.cpu.as_secs_f64();
+        table.note(format!("writing, sealing and committing is {ratio:.2} times that; aim: at most 1.3 times"));
+    }
     table.note(format!("zstd, age: `{}`", pipeline.replace("\"$1\"", "DOCUMENT").replace("\"$2\"", "FILE")));
 
     let cost = typical(runs, |run| {
@@ -83,9 +93,15 @@ fn parados(
     );
     let plain = folder.join("plain");
     backup("none", &plain)?.run()?;
-    let stages = output(Command::new(&bench.library).arg("stages").arg(&store).arg(recipient))?;
-    stages.lines().for_each(|line| table.note(line));
     plain_document(&plain)
+}
+
+/// A line for each stage; the CPU seconds of what comes after the reading.
+fn stages(bench: &Bench, folder: &Path, recipient: &str, table: &mut Table) -> Result<f64, Failure> {
+    let stages = output(Command::new(&bench.library).arg("stages").arg(folder.join("store")).arg(recipient))?;
+    stages.lines().for_each(|line| table.note(line));
+    let all = stages.lines().find_map(|line| line.strip_prefix(WRITING)?.strip_suffix(" CPU s")?.parse().ok());
+    all.ok_or_else(|| Failure::Other(format!("bench stages says nothing of {WRITING:?}")))
 }
 
 fn plain_document(repository: &Path) -> Result<PathBuf, Failure> {
