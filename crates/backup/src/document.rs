@@ -6,7 +6,7 @@
 //!
 //! # Where values are in memory
 //! A value is in a [`Secret`](parados_parameter::Secret) in a record, and in the buffers of [`Writer`] and [`read`], all of
-//! which are zeroed. It is also, and there it is not zeroed, in the scratch buffer of the JSON reader, inside of zstd (its
+//! which are zeroed. It is also, and there it is not zeroed, in the scratch buffer of the JSON reader where it has escapes, inside of zstd (its
 //! window, its tables and, when reading, its output) and in the chunk of 64 KiB that age seals next: those belong to
 //! libraries that have no way to zero them.
 
@@ -14,6 +14,7 @@ mod date;
 mod digest;
 mod encode;
 mod header;
+mod json;
 mod reader;
 mod record;
 mod writer;

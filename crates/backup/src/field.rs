@@ -12,7 +12,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::fingerprints::{FieldFingerprints, InvalidFieldFingerprints};
+pub use self::fingerprints::{FieldFingerprinter, FieldFingerprints, InvalidFieldFingerprints};
 pub use self::words::in_words;
 use crate::document::ParameterRecord;
 

@@ -202,12 +202,20 @@ impl FingerprintKey {
     }
 
     /// The fingerprint of something that is written as JSON, in a `domain` of its own, so that equal texts of two kinds differ.
-    pub(crate) fn json(&self, domain: &str, content: &impl Serialize) -> Fingerprint {
-        let mut mac = MacWriter(self.mac.clone());
-        mac.0.update(domain.as_bytes());
-        mac.0.update(b"\0");
-        serde_json::to_writer(&mut mac, content).expect("texts and numbers are JSON, and a MAC takes all bytes");
-        truncated(mac.0)
+    fn json(&self, domain: &str, content: &impl Serialize) -> Fingerprint {
+        // Whole blocks are hashed at once; the pieces that a serialiser writes are a few bytes each.
+        let mut json = Vec::with_capacity(512);
+        serde_json::to_writer(&mut json, content).expect("texts and numbers are JSON, and a Vec takes all bytes");
+        self.of_json(domain, &json)
+    }
+
+    /// The fingerprint of a JSON text, in a `domain` of its own.
+    pub(crate) fn of_json(&self, domain: &str, json: &[u8]) -> Fingerprint {
+        let mut mac = self.mac.clone();
+        mac.update(domain.as_bytes());
+        mac.update(b"\0");
+        mac.update(json);
+        truncated(mac)
     }
 
     /// The key's object, JSON, before it is sealed to those who may open snapshots.
@@ -247,20 +255,6 @@ impl FingerprintKey {
 impl fmt::Debug for FingerprintKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FingerprintKey({})", self.id)
-    }
-}
-
-/// Feeds a MAC with what a serialiser writes, so that nothing is put together in memory.
-struct MacWriter(Hmac<Sha256>);
-
-impl std::io::Write for MacWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -3,9 +3,11 @@
 //! Owns the way from the repository to records: download, digest, open, parse. Does not own what is made of the records, nor
 //! whether the manifest itself is to be believed.
 //!
-//! The bytes are hashed where they arrive, and opened and parsed on a thread of their own, so that neither waits for the other.
+//! The bytes are hashed where they arrive, opened on a thread of their own, and parsed on another, so that none waits for the
+//! others.
 
 mod pieces;
+mod relay;
 
 use std::io::{self, Read, Write as _};
 use std::ops::ControlFlow;
@@ -18,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use self::pieces::{PIECES_WAITING, Piece, PieceReader};
+use self::relay::relay;
 use crate::document::{self, Digest, DocumentError, Measured, ParameterRecord};
 use crate::manifest::ManifestSummary;
 use crate::repository::{Repository, RepositoryError, StoredDocument};
@@ -182,20 +185,30 @@ pub(crate) async fn read_content<T: Send + 'static>(
     read: impl FnOnce(&mut dyn Read) -> Result<T, SnapshotError> + Send + 'static,
 ) -> Reading<T> {
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+    let (writer, mut content) = relay();
     let (opened, identities) = (document.clone(), identities.clone());
-    let reading = spawn_blocking(move || {
-        let key = &opened.object.key;
+    let opening = spawn_blocking(move || {
         let content = document::decode(PieceReader::new(receiver), opened.is_sealed(), &identities)
-            .map_err(|source| SnapshotError::Open { key: key.clone(), source: Box::new(source) })?;
+            .map_err(|source| SnapshotError::Open { key: opened.object.key, source: Box::new(source) })?;
         let mut content = Measured::new(content);
-        let made = read(&mut content)?;
-        io::copy(&mut content, &mut io::sink())
-            .map_err(|source| SnapshotError::Unreadable { key: key.clone(), source })?;
+        writer.pour(&mut content);
         let (_, size, digest) = content.finish();
-        Ok((made, Measure { size, digest }))
+        Ok(Measure { size, digest })
+    });
+    let key = document.object.key.clone();
+    let reading = spawn_blocking(move || {
+        if !content.begins() {
+            return Err(SnapshotError::Interrupted);
+        }
+        let made = read(&mut content)?;
+        io::copy(&mut content, &mut io::sink()).map_err(|source| SnapshotError::Unreadable { key, source })?;
+        Ok(made)
     });
     let stored = download(repository, &document.object.key, sender, &enough).await;
     let read = reading.await.unwrap_or(Err(SnapshotError::Interrupted));
+    let opened = opening.await.unwrap_or(Err(SnapshotError::Interrupted));
+    // Where it could not be opened, there was nothing to read, and that says why.
+    let read = opened.and_then(|content| read.map(|made| (made, content)));
     let differs = |part| SnapshotError::Differs { key: document.object.key.clone(), part };
     let stored = match stored {
         Ok(Some(stored)) => stored,

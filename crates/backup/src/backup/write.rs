@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::BackupError;
 use crate::collect::Collected;
 use crate::document::{DocumentHeader, Encoded, Encoder};
-use crate::field::FieldFingerprints;
+use crate::field::FieldFingerprinter;
 use crate::fingerprint::FingerprintKey;
 use crate::manifest::{Counts, ParameterEntry};
 use crate::repository::Upload;
@@ -30,12 +30,13 @@ pub(super) fn write(
     let mut encoder = Encoder::new(upload, header, sealer)?;
     let mut parameters = Vec::new();
     let mut counts = Counts::default();
+    let mut fields_of = FieldFingerprinter::new(fingerprints);
     while let Some(chunk) = records.blocking_recv() {
         for collected in chunk {
             encoder.write(&collected.record)?;
             count(&mut counts, &collected);
             let Collected { record, metadata, .. } = collected;
-            let fields = FieldFingerprints::of(&record, fingerprints);
+            let fields = fields_of.of(&record);
             parameters.push(ParameterEntry {
                 fingerprint: fingerprints.value(&record.value),
                 name: record.name,

@@ -1,10 +1,12 @@
 //! What a comparison knows of a parameter.
 
+use std::borrow::Borrow;
+
 use jiff::Timestamp;
 use parados_parameter::{ParameterName, ParameterType, Version};
 
 use crate::document::ParameterRecord;
-use crate::field::FieldFingerprints;
+use crate::field::{FieldFingerprinter, FieldFingerprints};
 use crate::fingerprint::{Fingerprint, FingerprintKey};
 use crate::manifest::ParameterEntry;
 
@@ -21,15 +23,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// What is compared of a record, under `key`.
-    pub(super) fn of(record: &ParameterRecord, key: &FingerprintKey) -> Self {
+    /// What is compared of a record.
+    pub(super) fn of<K: Borrow<FingerprintKey>>(
+        record: &ParameterRecord,
+        fingerprints: &mut FieldFingerprinter<K>,
+    ) -> Self {
         Self {
             name: record.name.clone(),
             parameter_type: record.parameter_type,
             version: record.version,
             last_modified_date: record.last_modified_date,
-            fingerprint: key.value(&record.value),
-            fields: Some(FieldFingerprints::of(record, key)),
+            fingerprint: fingerprints.key().value(&record.value),
+            fields: Some(fingerprints.of(record)),
         }
     }
 }

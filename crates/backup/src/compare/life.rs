@@ -25,6 +25,7 @@ use super::join::Unread;
 use super::{CompareContext, CompareError, Live};
 use crate::event::Observer;
 use crate::field::Field;
+use crate::field::FieldFingerprinter;
 use crate::fingerprint_key;
 use crate::manifest::SnapshotId;
 use crate::report::chain;
@@ -201,9 +202,10 @@ async fn observe_live(
     }
     let key = found.unwrap_or_else(|| Arc::new(throwaway(context)));
     let (mut entries, mut records) = (Vec::new(), Vec::new());
+    let mut fingerprints = FieldFingerprinter::new(&*key);
     let take = |record: crate::document::ParameterRecord| {
         if (request.names)(&record.name) {
-            entries.push(Entry::of(&record, &key));
+            entries.push(Entry::of(&record, &mut fingerprints));
             records.push(record);
         }
     };

@@ -16,6 +16,7 @@ use super::join::Unread;
 use crate::collect::{CollectRequest, Collected, collect};
 use crate::document::ParameterRecord;
 use crate::event::Observer;
+use crate::field::FieldFingerprinter;
 use crate::fingerprint::FingerprintKey;
 use crate::report::Missing;
 use crate::repository::{Repository, SnapshotEntry};
@@ -118,10 +119,10 @@ impl Side {
 
     /// The entries of its document, which is opened.
     async fn fold(&self, reading: &Reading<'_>, key: Arc<FingerprintKey>) -> Result<Vec<Entry>, CompareError> {
-        let selector = reading.selector.clone();
+        let (selector, mut fingerprints) = (reading.selector.clone(), FieldFingerprinter::new(key));
         self.read(reading.identities, Vec::new(), move |entries: &mut Vec<Entry>, record| {
             if selector.matches_name(&record.name) {
-                entries.push(Entry::of(&record, &key));
+                entries.push(Entry::of(&record, &mut fingerprints));
             }
         })
         .await
@@ -206,10 +207,10 @@ impl Iterator for Batches {
 impl Live {
     async fn list(&self, reading: &Reading<'_>, key: &Arc<FingerprintKey>) -> Result<Listing, CompareError> {
         let mut entries = Vec::new();
-        let selector = reading.selector.clone();
+        let (selector, mut fingerprints) = (reading.selector.clone(), FieldFingerprinter::new(&**key));
         let each = |record: ParameterRecord| {
             if selector.matches_name(&record.name) {
-                entries.push(Entry::of(&record, key));
+                entries.push(Entry::of(&record, &mut fingerprints));
             }
         };
         let missing = self.read(None, false, key, reading.observer, each).await?;

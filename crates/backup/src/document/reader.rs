@@ -1,17 +1,14 @@
 //! Reads a document as a stream.
 
-use std::fmt;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use super::header::{DocumentHeader, FORMAT_VERSION};
+use super::json::{JsonError, JsonReader};
 use super::record::ParameterRecord;
-
-const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What a document said beside its parameters, after all of it was read and found whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,203 +82,106 @@ pub fn read(
     reader: impl Read,
     mut each: impl FnMut(ParameterRecord) -> ControlFlow<()>,
 ) -> Result<DocumentSummary, DocumentError> {
-    let mut state = State { each: &mut each, found: 0, stopped: false };
-    let mut json = serde_json::Deserializer::from_reader(SecretReader::new(reader));
-    let outcome = DocumentSeed(&mut state).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
-    let (found, stopped) = (state.found, state.stopped);
-    match outcome {
-        _ if stopped => Err(DocumentError::Stopped),
-        Ok(read) => read.check(found),
-        Err(error) => Err(DocumentError::new(error, found)),
+    let mut parameters = 0;
+    read_all(reader, &mut each, &mut parameters).map_err(|end| end.after(parameters))
+}
+
+/// Why a document was not read to its end.
+enum End {
+    Json(JsonError),
+    Other(DocumentError),
+}
+
+impl From<JsonError> for End {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
     }
 }
 
-impl DocumentError {
-    fn new(error: serde_json::Error, parameters: u64) -> Self {
-        use serde_json::error::Category;
-
-        let (line, column) = (error.line(), error.column());
-        match error.classify() {
-            Category::Eof => Self::Truncated { parameters },
-            Category::Io => Self::Read { parameters, source: error.into() },
-            category => {
-                let message = match category {
-                    Category::Syntax => "not JSON".to_owned(),
-                    _ => without_content(&error.to_string()),
-                };
-                Self::Damaged { parameters, line, column, message }
+impl End {
+    fn after(self, parameters: u64) -> DocumentError {
+        match self {
+            Self::Json(JsonError::Truncated) => DocumentError::Truncated { parameters },
+            Self::Json(JsonError::Read(source)) => DocumentError::Read { parameters, source },
+            Self::Json(JsonError::Damaged { line, column, message }) => {
+                DocumentError::Damaged { parameters, line, column, message }
             }
+            Self::Other(error) => error,
         }
     }
 }
 
-/// What of serde's message holds no text out of the document: which field is missing or there twice, not what a field holds.
-fn without_content(message: &str) -> String {
-    let names_a_field = ["missing field `", "duplicate field `"].iter().any(|start| message.starts_with(start));
-    match message.split_once(" at line ") {
-        Some((message, _)) if names_a_field => message.to_owned(),
-        _ => "not what the format says".to_owned(),
-    }
-}
-
-struct State<'a> {
-    each: &'a mut dyn FnMut(ParameterRecord) -> ControlFlow<()>,
-    found: u64,
-    stopped: bool,
-}
-
-/// What was read beside the parameters.
-#[derive(Default)]
-struct Envelope {
-    header: DocumentHeader,
-    said: Option<u64>,
-}
-
-impl Envelope {
-    fn check(self, found: u64) -> Result<DocumentSummary, DocumentError> {
-        if let Some(version) = self.header.format_version.filter(|version| *version > FORMAT_VERSION) {
-            return Err(DocumentError::NewerFormat { version });
-        }
-        match self.said {
-            Some(said) if said != found => Err(DocumentError::Count { said, found }),
-            _ => Ok(DocumentSummary { header: self.header, parameter_count: found }),
-        }
-    }
-}
-
-struct DocumentSeed<'s, 'a>(&'s mut State<'a>);
-
-impl<'de> DeserializeSeed<'de> for DocumentSeed<'_, '_> {
-    type Value = Envelope;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Envelope, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for DocumentSeed<'_, '_> {
-    type Value = Envelope;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope, A::Error> {
-        let mut envelope = Envelope::default();
-        let header = &mut envelope.header;
-        let mut has_parameters = false;
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "backup_date" => header.backup_date = map.next_value()?,
-                "backup_timestamp" => header.backup_timestamp = map.next_value()?,
-                "environment" => header.environment = map.next_value()?,
-                "format_version" => header.format_version = map.next_value()?,
-                "project" => header.project = map.next_value()?,
-                "account" => header.account = map.next_value()?,
-                "region" => header.region = map.next_value()?,
-                "snapshot" => header.snapshot = map.next_value()?,
-                "tool" => header.tool = map.next_value()?,
-                "parameters" if has_parameters => return Err(A::Error::duplicate_field("parameters")),
-                "parameters" => {
-                    has_parameters = true;
-                    // A newer format is refused before its parameters are taken for something that they are not.
-                    if header.format_version.is_some_and(|version| version > FORMAT_VERSION) {
-                        map.next_value::<IgnoredAny>()?;
-                    } else {
-                        map.next_value_seed(ParametersSeed(self.0))?;
-                    }
-                }
-                "parameter_count" if envelope.said.is_some() => {
-                    return Err(A::Error::duplicate_field("parameter_count"));
-                }
-                "parameter_count" => envelope.said = Some(map.next_value()?),
-                _ => drop(map.next_value::<IgnoredAny>()?),
+/// `found` counts the parameters, whatever comes of the rest.
+fn read_all(
+    reader: impl Read,
+    each: &mut dyn FnMut(ParameterRecord) -> ControlFlow<()>,
+    found: &mut u64,
+) -> Result<DocumentSummary, End> {
+    let mut json = JsonReader::new(reader);
+    let mut header = DocumentHeader::default();
+    let (mut said, mut has_parameters) = (None, false);
+    let mut is_first = true;
+    json.begin_object()?;
+    while let Some(name) = json.member(is_first)? {
+        is_first = false;
+        match name.as_str() {
+            "backup_date" => header.backup_date = json.value()?,
+            "backup_timestamp" => header.backup_timestamp = json.value()?,
+            "environment" => header.environment = json.value()?,
+            "format_version" => header.format_version = json.value()?,
+            "project" => header.project = json.value()?,
+            "account" => header.account = json.value()?,
+            "region" => header.region = json.value()?,
+            "snapshot" => header.snapshot = json.value()?,
+            "tool" => header.tool = json.value()?,
+            "parameters" if has_parameters => return Err(json.damaged("duplicate field `parameters`").into()),
+            "parameters" => {
+                has_parameters = true;
+                // A newer format is refused before its parameters are taken for something that they are not.
+                check_format(&header)?;
+                read_parameters(&mut json, each, found)?;
             }
-        }
-        if !has_parameters {
-            return Err(A::Error::missing_field("parameters"));
-        }
-        if envelope.said.is_none() {
-            return Err(A::Error::missing_field("parameter_count"));
-        }
-        Ok(envelope)
-    }
-}
-
-struct ParametersSeed<'s, 'a>(&'s mut State<'a>);
-
-impl<'de> DeserializeSeed<'de> for ParametersSeed<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ParametersSeed<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of parameters")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
-        let state = self.0;
-        while let Some(record) = sequence.next_element::<ParameterRecord>()? {
-            state.found += 1;
-            if (state.each)(record).is_break() {
-                state.stopped = true;
-                return Err(A::Error::custom("stopped"));
+            "parameter_count" if said.is_some() => {
+                return Err(json.damaged("duplicate field `parameter_count`").into());
             }
+            "parameter_count" => said = Some(json.value()?),
+            _ => drop(json.value::<IgnoredAny>()?),
         }
-        Ok(())
+    }
+    if !has_parameters {
+        return Err(json.damaged("missing field `parameters`").into());
+    }
+    let Some(said) = said else { return Err(json.damaged("missing field `parameter_count`").into()) };
+    json.end()?;
+    check_format(&header)?;
+    match said == *found {
+        true => Ok(DocumentSummary { header, parameter_count: *found }),
+        false => Err(End::Other(DocumentError::Count { said, found: *found })),
     }
 }
 
-/// A buffered reader whose buffer is zeroed. The JSON reader asks it for one byte at a time.
-struct SecretReader<R> {
-    inner: R,
-    bytes: Zeroizing<Vec<u8>>,
-    at: usize,
-    filled: usize,
+fn read_parameters(
+    json: &mut JsonReader<impl Read>,
+    each: &mut dyn FnMut(ParameterRecord) -> ControlFlow<()>,
+    found: &mut u64,
+) -> Result<(), End> {
+    json.begin_list()?;
+    let mut is_first = true;
+    while json.element(is_first)? {
+        is_first = false;
+        let record = json.value()?;
+        *found += 1;
+        if each(record).is_break() {
+            return Err(End::Other(DocumentError::Stopped));
+        }
+    }
+    Ok(())
 }
 
-impl<R: Read> SecretReader<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, bytes: Zeroizing::new(vec![0; BUFFER_BYTES]), at: 0, filled: 0 }
-    }
-
-    #[cold]
-    fn fill(&mut self) -> io::Result<()> {
-        self.at = 0;
-        self.filled = 0;
-        self.filled = loop {
-            match self.inner.read(&mut self.bytes) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => break outcome?,
-            }
-        };
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for SecretReader<R> {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.filled {
-            self.fill()?;
-        }
-        let left = &self.bytes[self.at..self.filled];
-        // One byte is what the JSON reader asks for, each time; a copy of any length would cost a call.
-        if let ([byte], [next, ..]) = (&mut *buffer, left) {
-            *byte = *next;
-            self.at += 1;
-            return Ok(1);
-        }
-        let count = buffer.len().min(left.len());
-        buffer[..count].copy_from_slice(&left[..count]);
-        self.at += count;
-        Ok(count)
+fn check_format(header: &DocumentHeader) -> Result<(), End> {
+    match header.format_version {
+        Some(version) if version > FORMAT_VERSION => Err(End::Other(DocumentError::NewerFormat { version })),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a manifest says of a parameter's fields without saying them, so that a comparison of two manifests names those that
 //! changed. FORMAT.md, "Fingerprints", is normative.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,13 +39,9 @@ impl FieldFingerprints {
         Field::Labels,
     ];
 
-    /// Those of a record.
+    /// Those of one record alone; of many, [`FieldFingerprinter`] makes them in less time.
     pub fn of(record: &ParameterRecord, key: &FingerprintKey) -> Self {
-        let mut bytes = [0; 32];
-        for (place, field) in bytes.chunks_exact_mut(BYTES).zip(Self::FIELDS) {
-            place.copy_from_slice(&of_field(record, field, key).unwrap_or(NOT_READ));
-        }
-        Self(bytes)
+        FieldFingerprinter::new(key).of(record)
     }
 
     /// Those that were stored as these bytes.
@@ -65,30 +62,88 @@ impl FieldFingerprints {
     }
 }
 
-/// The first bytes of the field's MAC; none where it was not read.
-fn of_field(record: &ParameterRecord, field: Field, key: &FingerprintKey) -> Option<[u8; BYTES]> {
-    let name = field.as_str();
-    let fingerprint = match field {
-        Field::Description => key.json(name, &comparable::description(record)?),
-        Field::KeyId => key.json(name, &comparable::key_id(record)?),
-        Field::Tier => key.json(name, &comparable::tier(record)?),
-        Field::Policies => key.json(name, &comparable::policies(record)?),
-        Field::AllowedPattern => key.json(name, &comparable::allowed_pattern(record)?),
-        Field::DataType => key.json(name, &record.data_type),
-        Field::Tags => {
-            let tags = comparable::tags(record)?;
-            key.json(name, &tags.iter().map(|tag| (tag.key(), tag.value())).collect::<Vec<_>>())
+/// Makes the fingerprints of one record after the other. Most fields of most parameters are what they were of the one before, so
+/// each is remembered, and computed only where it is another.
+pub struct FieldFingerprinter<K> {
+    key: K,
+    last: [Remembered; FieldFingerprints::FIELDS.len()],
+    json: Vec<u8>,
+}
+
+/// A field as JSON, and its fingerprint. Values stand in it only as their fingerprints.
+#[derive(Default)]
+struct Remembered {
+    json: Vec<u8>,
+    bytes: [u8; BYTES],
+}
+
+impl<K: Borrow<FingerprintKey>> FieldFingerprinter<K> {
+    /// Makes fingerprints under `key`.
+    pub fn new(key: K) -> Self {
+        Self { key, last: Default::default(), json: Vec::new() }
+    }
+
+    /// Under what key.
+    pub fn key(&self) -> &FingerprintKey {
+        self.key.borrow()
+    }
+
+    /// Those of a record.
+    pub fn of(&mut self, record: &ParameterRecord) -> FieldFingerprints {
+        let mut bytes = [0; 32];
+        for (at, place) in bytes.chunks_exact_mut(BYTES).enumerate() {
+            place.copy_from_slice(&self.of_field(record, at).unwrap_or(NOT_READ));
         }
-        Field::Labels => {
-            let labels = comparable::labels(record)?;
-            let older = labels.older.into_iter().map(|(value, labels)| (key.value(value), labels));
-            key.json(name, &(labels.newest, older.collect::<Vec<_>>()))
+        FieldFingerprints(bytes)
+    }
+
+    /// The first bytes of the MAC of the field at this place; none where it was not read.
+    fn of_field(&mut self, record: &ParameterRecord, at: usize) -> Option<[u8; BYTES]> {
+        let field = FieldFingerprints::FIELDS[at];
+        match field {
+            Field::Description => self.make(at, &comparable::description(record)?),
+            Field::KeyId => self.make(at, &comparable::key_id(record)?),
+            Field::Tier => self.make(at, &comparable::tier(record)?),
+            Field::Policies => self.make(at, &comparable::policies(record)?),
+            Field::AllowedPattern => self.make(at, &comparable::allowed_pattern(record)?),
+            Field::DataType => self.make(at, &record.data_type),
+            Field::Tags => {
+                let tags = comparable::tags(record)?;
+                self.make(at, &tags.iter().map(|tag| (tag.key(), tag.value())).collect::<Vec<_>>())
+            }
+            Field::Labels => {
+                let labels = comparable::labels(record)?;
+                let older = labels.older.into_iter().map(|(value, labels)| (self.key().value(value), labels));
+                let older = older.collect::<Vec<_>>();
+                self.make(at, &(labels.newest, older))
+            }
+            Field::Type | Field::Value | Field::History => return None,
         }
-        Field::Type | Field::Value | Field::History => return None,
-    };
-    let mut bytes = [0; BYTES];
-    bytes.copy_from_slice(&fingerprint.as_bytes()[..BYTES]);
-    Some(if bytes == NOT_READ { [0, 0, 0, 1] } else { bytes })
+        Some(self.last[at].bytes)
+    }
+
+    /// Makes the fingerprint of what stands at this place, where it is not the one that is remembered.
+    fn make(&mut self, at: usize, content: &impl Serialize) {
+        self.json.clear();
+        serde_json::to_writer(&mut self.json, content).expect("texts and numbers are JSON, and a Vec takes all bytes");
+        // No JSON is empty, as what is remembered is at first.
+        if self.last[at].json == self.json {
+            return;
+        }
+        let fingerprint = self.key().of_json(FieldFingerprints::FIELDS[at].as_str(), &self.json);
+        let last = &mut self.last[at];
+        last.bytes.copy_from_slice(&fingerprint.as_bytes()[..BYTES]);
+        if last.bytes == NOT_READ {
+            last.bytes = [0, 0, 0, 1];
+        }
+        std::mem::swap(&mut last.json, &mut self.json);
+    }
+}
+
+impl<K: Borrow<FingerprintKey>> fmt::Debug for FieldFingerprinter<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldFingerprinter({})", self.key().id())
+    }
 }
 
 impl fmt::Display for FieldFingerprints {

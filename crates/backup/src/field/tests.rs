@@ -182,6 +182,26 @@ fn the_oldest_of_a_hundred_versions_is_gone_and_the_history_is_whole_all_the_sam
     assert_eq!(differing(&full, &other), [Field::History]);
 }
 
+#[test]
+fn of_one_after_the_other_they_are_what_they_are_alone() {
+    let edits: &[Edit] = &[
+        |_| {},
+        |_| {},
+        |r| r.tags = None,
+        |r| r.description = Some(Description::observed("another")),
+        |_| {},
+        |r| r.labels = Some(Vec::new()),
+        |r| r.data_type = DataType::observed("aws:ec2:image"),
+    ];
+    let key = key();
+    let mut fingerprinter = FieldFingerprinter::new(&key);
+    for edit in edits {
+        let mut record = record();
+        edit(&mut record);
+        assert_eq!(fingerprinter.of(&record), FieldFingerprints::of(&record, &key));
+    }
+}
+
 /// Computed apart from this code, with Python's hmac and json: see FORMAT.md, "Fingerprints".
 #[test]
 fn the_fingerprints_of_fields_are_pinned() {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::backup::BackupError;
 use crate::document::{self, ContentEncoder, EncodedContent};
-use crate::field::FieldFingerprints;
+use crate::field::FieldFingerprinter;
 use crate::fingerprint::{Fingerprint, FingerprintKey};
 use crate::manifest::ParameterEntry;
 use crate::repository::Upload;
@@ -27,9 +27,10 @@ pub(super) fn write(
     fingerprints: &FingerprintKey,
 ) -> Result<Written, BackupError> {
     let (mut parameters, mut versions) = (Vec::new(), 0);
+    let mut fields_of = FieldFingerprinter::new(fingerprints);
     document::read(bytes, |record| {
         versions += 1 + record.history.as_ref().map_or(0, |history| history.len() as u64);
-        let fields = FieldFingerprints::of(&record, fingerprints);
+        let fields = fields_of.of(&record);
         parameters.push(ParameterEntry {
             fingerprint: fingerprints.value(&record.value),
             name: record.name,

@@ -1,12 +1,11 @@
 //! The records of a document held against the entries of its manifest.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use parados_parameter::ParameterName;
 
 use crate::document::ParameterRecord;
-use crate::field::{Field, FieldFingerprints};
+use crate::field::{Field, FieldFingerprinter};
 use crate::fingerprint::FingerprintKey;
 use crate::manifest::{ManifestSummary, ParameterEntry};
 use crate::report::MissingPart;
@@ -20,8 +19,13 @@ const MAX_FINDINGS: usize = 100;
 pub(super) struct ContentCheck {
     key: String,
     snapshot: String,
-    entries: HashMap<ParameterName, ParameterEntry>,
-    fingerprints: Option<Arc<FingerprintKey>>,
+    /// Sorted by name, each name once.
+    entries: Vec<ParameterEntry>,
+    /// Of which of them a record was seen.
+    seen: Vec<bool>,
+    /// Which of them comes next, where the document has the order of the manifest.
+    next: usize,
+    fingerprints: Option<FieldFingerprinter<Arc<FingerprintKey>>>,
     missing: Vec<ParameterName>,
     versions_said: u64,
     versions: u64,
@@ -42,8 +46,10 @@ impl ContentCheck {
         Self {
             key: key.to_owned(),
             snapshot: summary.id.to_string(),
-            entries: entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
-            fingerprints,
+            seen: vec![false; entries.len()],
+            next: 0,
+            entries,
+            fingerprints: fingerprints.map(FieldFingerprinter::new),
             missing: missing.map(|missing| missing.name.clone()).collect(),
             versions_said: summary.counts.versions,
             versions: 0,
@@ -60,42 +66,54 @@ impl ContentCheck {
         if self.missing.contains(&record.name) {
             self.find(Some(&record.name), "the manifest says that it is missing, and it is there");
         }
-        let Some(entry) = self.entries.remove(&record.name) else {
+        let Some(at) = self.entry_of(&record.name) else {
             self.find(Some(&record.name), "it is in the document, and not, or only once, in the manifest");
             return;
         };
-        if entry.parameter_type != record.parameter_type {
-            self.find(Some(&record.name), "its type is another than in the manifest");
+        let entry = &self.entries[at];
+        let (said_value, said_fields) = (entry.fingerprint, entry.fields);
+        let plain = [
+            (entry.parameter_type == record.parameter_type, "its type is another than in the manifest"),
+            (entry.version == record.version, "its version is another than in the manifest"),
+            (entry.last_modified_date == record.last_modified_date, "its date is another than in the manifest"),
+        ];
+        for (_, message) in plain.into_iter().filter(|(is_same, _)| !is_same) {
+            self.find(Some(&record.name), message);
         }
-        if entry.version != record.version {
-            self.find(Some(&record.name), "its version is another than in the manifest");
-        }
-        if entry.last_modified_date != record.last_modified_date {
-            self.find(Some(&record.name), "its date is another than in the manifest");
-        }
-        let Some(key) = self.fingerprints.clone() else { return };
-        if entry.fingerprint != key.value(&record.value) {
+        let Some(fingerprints) = &mut self.fingerprints else { return };
+        let value = fingerprints.key().value(&record.value);
+        let fields = said_fields.map(|said| (said, fingerprints.of(record)));
+        if said_value != value {
             self.find(Some(&record.name), "its value is another than in the manifest");
         }
-        if let Some(said) = entry.fields {
-            let found = FieldFingerprints::of(record, &key);
-            if said != found {
-                let fields: Vec<_> = said.differing(&found).map(Field::as_str).collect();
-                let message = match fields.is_empty() {
-                    true => "some of its fields were read, and the manifest says otherwise".to_owned(),
-                    false => format!("others than in the manifest are its {}", fields.join(", ")),
-                };
-                self.find(Some(&record.name), &message);
-            }
+        if let Some((said, found)) = fields.filter(|(said, found)| said != found) {
+            let fields: Vec<_> = said.differing(&found).map(Field::as_str).collect();
+            let message = match fields.is_empty() {
+                true => "some of its fields were read, and the manifest says otherwise".to_owned(),
+                false => format!("others than in the manifest are its {}", fields.join(", ")),
+            };
+            self.find(Some(&record.name), &message);
         }
+    }
+
+    /// Where the manifest has this name, the first time that it is asked for.
+    fn entry_of(&mut self, name: &ParameterName) -> Option<usize> {
+        let at = match self.entries.get(self.next) {
+            Some(entry) if entry.name == *name => self.next,
+            _ => self.entries.binary_search_by(|entry| entry.name.cmp(name)).ok()?,
+        };
+        if std::mem::replace(&mut self.seen[at], true) {
+            return None;
+        }
+        self.next = at + 1;
+        Some(at)
     }
 
     /// Everything that differs.
     pub(super) fn finish(mut self) -> Vec<Finding> {
-        let mut rest: Vec<_> = std::mem::take(&mut self.entries).into_keys().collect();
-        rest.sort();
-        for name in &rest {
-            self.find(Some(name), "it is in the manifest, and not in the document");
+        let entries = std::mem::take(&mut self.entries);
+        for (entry, _) in entries.iter().zip(std::mem::take(&mut self.seen)).filter(|(_, seen)| !seen) {
+            self.find(Some(&entry.name), "it is in the manifest, and not in the document");
         }
         if self.versions != self.versions_said {
             let message = format!("the manifest counts {} versions, and it has {}", self.versions_said, self.versions);

@@ -171,7 +171,8 @@ async fn sealing_again_that_fails_at_any_call_leaves_all_as_readable_as_it_was(#
             break;
         }
     }
-    assert!(failures > 8, "{failures}");
+    // Some of what is read is a hint only, and which call is which depends on who comes first.
+    assert!(failures > 6, "{failures}");
 }
 
 #[tokio::test]
