@@ -4,9 +4,12 @@ use parados_parameter::{
     ParameterName, ParameterReference, SharedStore, StoreError, StoreErrorKind, Version, VersionReference,
 };
 
+use tokio::time::Instant;
+
 use crate::access::{AccessRequest, Caller, Resource};
 use crate::audit::Touched;
 use crate::server::Server;
+use crate::service::ServiceTables;
 use crate::{Action, ApiError};
 
 /// Who calls what, and what is known of it so far.
@@ -42,6 +45,30 @@ impl<'a> Call<'a> {
     /// As [`authorize`](Self::authorize), for one parameter.
     pub(crate) async fn authorize_on(&mut self, name: &ParameterName) -> Result<(), ApiError> {
         self.authorize(AccessRequest::new(self.action, vec![Resource::Parameter(name.clone())])).await
+    }
+
+    /// The settings and the resource policies.
+    ///
+    /// # Errors
+    /// UnknownOperationException, where the server keeps none because its store is another's.
+    pub(crate) fn service(&self) -> Result<&'a ServiceTables, ApiError> {
+        self.server.service.as_ref().ok_or_else(ApiError::unknown_operation)
+    }
+
+    /// Deletes a parameter, and what is kept beside it.
+    ///
+    /// # Errors
+    /// As the store's; what is kept beside it and stays is only logged, since the parameter is gone.
+    pub(crate) async fn delete(&self, name: &ParameterName) -> Result<(), StoreError> {
+        self.store.delete(name).await?;
+        let place = &self.caller.place;
+        self.server.deleted.note(place, name, Instant::now());
+        if let Some(service) = &self.server.service
+            && let Err(error) = service.forget_policies(place, name).await
+        {
+            tracing::error!(%error, %name, "the resource policies of a deleted parameter stay");
+        }
+        Ok(())
     }
 
     /// Remembers which version of a parameter it was.

@@ -14,6 +14,8 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use bytes::Bytes;
 
+pub(crate) use request_id::random as random_uuid;
+
 use crate::audit::AuditEntry;
 use crate::call::Call;
 use crate::server::Server;

@@ -3,18 +3,27 @@
 mod add_tags_to_resource;
 mod delete_parameter;
 mod delete_parameters;
+mod delete_resource_policy;
 mod describe_parameters;
 mod filter;
 mod get_parameter;
 mod get_parameter_history;
 mod get_parameters;
 mod get_parameters_by_path;
+mod get_resource_policies;
+mod get_resources;
+mod get_service_setting;
 mod label_parameter_version;
 mod list_tags_for_resource;
 mod put_parameter;
+mod put_resource_policy;
 mod remove_tags_from_resource;
+mod reset_service_setting;
+mod resource_policy;
+mod service_setting;
 mod tag;
 mod unlabel_parameter_version;
+mod update_service_setting;
 
 use std::future::Future;
 
@@ -64,6 +73,13 @@ operations! {
     list_tags_for_resource::ListTagsForResource,
     put_parameter::PutParameter,
     remove_tags_from_resource::RemoveTagsFromResource,
+    delete_resource_policy::DeleteResourcePolicy,
+    get_resource_policies::GetResourcePolicies,
+    get_resources::GetResources,
+    get_service_setting::GetServiceSetting,
+    put_resource_policy::PutResourcePolicy,
+    reset_service_setting::ResetServiceSetting,
+    update_service_setting::UpdateServiceSetting,
     unlabel_parameter_version::UnlabelParameterVersion,
 }
 

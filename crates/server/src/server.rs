@@ -13,7 +13,9 @@ use thiserror::Error;
 
 use crate::access::Access;
 use crate::audit::Audit;
+use crate::deleted::Deleted;
 use crate::http;
+use crate::service::ServiceTables;
 
 /// What answers calls.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Server {
     pub(crate) access: Arc<dyn Access>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) service: Option<ServiceTables>,
+    pub(crate) deleted: Deleted,
     pub(crate) options: ServerOptions,
 }
 
@@ -30,11 +34,13 @@ pub struct Server {
 pub struct ServerOptions {
     /// How often what expires is looked for.
     pub sweep_every: Duration,
+    /// How long a name that was deleted has to wait before it is put again; zero where it has not.
+    pub wait_after_delete: Duration,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { sweep_every: Duration::from_secs(10) }
+        Self { sweep_every: Duration::from_secs(10), wait_after_delete: Duration::from_secs(30) }
     }
 }
 
@@ -58,7 +64,14 @@ impl Server {
         clock: Arc<dyn Clock>,
         options: ServerOptions,
     ) -> Self {
-        Self { database, access, audit, clock, options }
+        let deleted = Deleted::new(options.wait_after_delete);
+        Self { database, access, audit, clock, service: None, deleted, options }
+    }
+
+    /// The same, which also keeps settings of the service and resource policies, in `tables`. A server without does not know those
+    /// operations.
+    pub fn with_service(self, tables: ServiceTables) -> Self {
+        Self { service: Some(tables), ..self }
     }
 
     /// Looks for what expired, again and again.
@@ -93,5 +106,6 @@ pub async fn serve(
         served = serving => served.map_err(ServeError::Serve),
         () = stopping => Ok(()),
         () = server.sweep() => Ok(()),
+        () = server.deleted.follow(&*server.database, &*server.clock) => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ pub(crate) use constraint::{Constraint, Violations, boolean, list, number, text}
 pub use error::ApiError;
 pub(crate) use input::{At, Input, Shape, check_member, input, parse};
 pub(crate) use read::{Read, member, structure as structure_of};
-pub(crate) use shape::{HistoryShape, MetadataShape, ParameterShape};
+pub(crate) use shape::{EpochSeconds, HistoryShape, MetadataShape, ParameterShape};
 #[cfg(test)]
 pub(crate) use {
     constraint::Kind,

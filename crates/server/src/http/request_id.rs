@@ -1,9 +1,9 @@
-//! The id of a request: a random UUID, which the answer and the audit bear.
+//! Random UUIDs: the id of a request, which the answer and the audit bear.
 
 use std::fmt::Write as _;
 
 /// A new one.
-pub(super) fn random() -> String {
+pub(crate) fn random() -> String {
     let mut bytes: [u8; 16] = rand::random();
     // Version 4, variant 1 (RFC 9562, 5.4).
     bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -24,7 +24,7 @@ impl Operation for DeleteParameter {
     async fn run(self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
         let name = call.name(&self.name.ok_or_else(missing)?)?;
         call.authorize_on(&name).await?;
-        call.store.delete(&name).await?;
+        call.delete(&name).await?;
         Ok(Answer {})
     }
 }

@@ -44,7 +44,7 @@ impl Operation for DeleteParameters {
         let resources = names.iter().map(|(_, name)| Resource::Parameter(name.clone())).collect();
         call.authorize(AccessRequest::new(call.action, resources)).await?;
         for (text, name) in names {
-            match call.store.delete(&name).await {
+            match call.delete(&name).await {
                 Ok(()) => answer.deleted_parameters.push(text),
                 Err(error) if error.kind == StoreErrorKind::ParameterNotFound => answer.invalid_parameters.push(text),
                 Err(error) => return Err(error.into()),

@@ -11,6 +11,7 @@ use super::{NAME, Operation, missing};
 use crate::ApiError;
 use crate::access::{AccessRequest, Resource};
 use crate::call::{Call, INVALID_NAME};
+use crate::service::SettingKind;
 use crate::wire::{boolean, input, list, text};
 
 input! {
@@ -52,11 +53,27 @@ impl Operation for PutParameter {
         let resources = vec![Resource::Parameter(name.clone())];
         call.authorize(AccessRequest { overwrite, ..AccessRequest::new(call.action, resources) }).await?;
         check_reserved(name.levels().next().unwrap_or_default(), name.as_str())?;
-        let request = self.into_request(name, overwrite)?;
+        let mut request = self.into_request(name, overwrite)?;
+        if request.tier.is_none() {
+            request.tier = default_tier(call).await?;
+        }
+        if call.server.deleted.is_waiting(&call.caller.place, &request.name) {
+            return Err(ApiError::new(
+                "TooManyUpdates",
+                "The parameter was deleted. Wait for at least 30 seconds to create a parameter with the same name.",
+            ));
+        }
         let outcome = call.store.put(&request).await?;
         call.note(&request.name, outcome.version);
         Ok(Answer { version: outcome.version.get(), tier: outcome.tier.as_str() })
     }
+}
+
+/// The tier of a put that names none, where the account's setting is not AWS's default.
+async fn default_tier(call: &Call<'_>) -> Result<Option<TierRequest>, ApiError> {
+    let Some(service) = &call.server.service else { return Ok(None) };
+    let set = service.setting(&call.caller.place, SettingKind::DEFAULT_TIER).await?;
+    Ok(set.and_then(|set| set.value.parse().ok()).filter(|tier| *tier != TierRequest::Standard))
 }
 
 /// Refuses the names that AWS keeps for itself.
@@ -138,6 +155,10 @@ fn policies(text: &str) -> Result<Vec<Policy>, ApiError> {
     let json: serde_json::Value =
         serde_json::from_str(text).map_err(|_| attribute("The policies are not a valid JSON list of policies."))?;
     let list = json.as_array().cloned().unwrap_or_default();
+    if list.iter().all(|policy| policy.as_object().is_some_and(serde_json::Map::is_empty)) && json.is_array() {
+        // `[{}]` takes the policies away.
+        return Ok(Vec::new());
+    }
     if list.len() > parados_parameter::MAX_POLICIES {
         return Err(ApiError::new(
             "PoliciesLimitExceededException",

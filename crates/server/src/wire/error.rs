@@ -6,6 +6,8 @@ use ::http::StatusCode;
 use parados_parameter::{StoreError, StoreErrorKind};
 use serde_json::{Map, Value};
 
+use crate::state::StateError;
+
 /// An error that a caller is answered with. The code and the message are the caller's to read; what only the log may say stands in
 /// [`detail`](Self::detail).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +177,13 @@ impl From<StoreError> for ApiError {
             | Kind::InvalidResourceType => told(&error.message),
             _ => Self::internal(error.to_string()),
         }
+    }
+}
+
+impl From<StateError> for ApiError {
+    fn from(error: StateError) -> Self {
+        let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        Self::internal(format!("{error}{source}"))
     }
 }
 

@@ -6,5 +6,7 @@ mod served;
 
 mod audit;
 mod calls;
+mod clients;
+mod malformed;
 mod protocol;
 mod signed;
