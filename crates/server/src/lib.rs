@@ -11,7 +11,6 @@
 mod access;
 mod action;
 pub mod audit;
-mod audit;
 mod cache;
 mod call;
 mod ciphertext;
@@ -35,7 +34,6 @@ mod wire;
 pub use access::{Access, AccessRequest, Caller, Resource};
 pub use action::{Action, Service};
 pub use audit::{Audit, AuditEntry, AuditError, NoAudit, Touched};
-pub use audit::{Audit, AuditEntry, NoAudit, Touched};
 pub use cache::{CacheOptions, CachedDatabase};
 pub use dev_access::DevAccess;
 pub use foreign::ForeignDatabase;

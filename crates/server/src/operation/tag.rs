@@ -40,16 +40,13 @@ fn is_tag_text(text: &str) -> bool {
 /// The tags of a request.
 ///
 /// # Errors
-/// ValidationException for a key of AWS's own, and for one that stands twice.
+/// ValidationException for a key of AWS's own.
 pub(super) fn tags(inputs: Option<Vec<Option<TagInput>>>) -> Result<Vec<Tag>, ApiError> {
     let pairs = inputs.unwrap_or_default().into_iter().flatten();
     let mut found: Vec<Tag> = Vec::new();
     for (key, value) in pairs.filter_map(|tag| Some((tag.key?, tag.value?))) {
         if key.to_ascii_lowercase().starts_with("aws:") {
             return Err(ApiError::validation("Tag keys that start with 'aws:' are reserved for system use."));
-        }
-        if found.iter().any(|tag| tag.key() == key) {
-            return Err(ApiError::validation(format!("Duplicate tag keys found: {key}.")));
         }
         found.push(Tag::observed(key, value));
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod listening;
 mod served;
 
 mod audit;
@@ -9,4 +10,5 @@ mod calls;
 mod clients;
 mod malformed;
 mod protocol;
+mod sdk;
 mod signed;
