@@ -1,8 +1,11 @@
 //! The list of a manifest's parameters, read one by one.
+//!
+//! An entry that stands as [`ManifestDraft::encode`](super::ManifestDraft::encode) writes it is read member by member; any other
+//! JSON of one is left to serde, which takes about twice as long.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use jiff::Timestamp;
+use parados_parameter::{ParameterName, ParameterType, Version};
+use serde::de::{Error as _, IgnoredAny};
 
 use super::{ManifestError, ManifestSummary, ParameterEntry};
 
@@ -31,42 +34,183 @@ impl Walked {
 }
 
 /// Gives each parameter of a list, as JSON, to `each`.
-pub(super) fn walk(list: &[u8], each: impl FnMut(ParameterEntry)) -> Result<Walked, ManifestError> {
-    let mut json = serde_json::Deserializer::from_slice(list);
-    let walked = Walk(each).deserialize(&mut json).and_then(|walked| json.end().map(|()| walked));
-    walked.map_err(ManifestError::Content)
-}
-
-struct Walk<F>(F);
-
-impl<'de, F: FnMut(ParameterEntry)> DeserializeSeed<'de> for Walk<F> {
-    type Value = Walked;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Walked, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, F: FnMut(ParameterEntry)> Visitor<'de> for Walk<F> {
-    type Value = Walked;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of parameters")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<Walked, A::Error> {
-        let mut walked = Walked { count: 0, misplaced: None };
-        // One buffer for all names: there may be a hundred thousand.
-        let mut previous = String::new();
-        while let Some(entry) = sequence.next_element::<ParameterEntry>()? {
-            if walked.count > 0 && walked.misplaced.is_none() && previous.as_str() >= entry.name.canonical() {
-                walked.misplaced = Some([previous.clone(), entry.name.to_string()]);
-            }
-            previous.clear();
-            previous.push_str(entry.name.canonical());
-            walked.count += 1;
-            (self.0)(entry);
+pub(super) fn walk(list: &[u8], mut each: impl FnMut(ParameterEntry)) -> Result<Walked, ManifestError> {
+    let mut walked = Walked { count: 0, misplaced: None };
+    // One buffer for all names: there may be a hundred thousand.
+    let mut previous = String::new();
+    let mut rest = begin(list)?;
+    while let Some(at_entry) = next(rest, walked.count == 0)? {
+        let (entry, behind) = match written(at_entry) {
+            Some(read) => read,
+            None => by_serde(at_entry)?,
+        };
+        rest = behind;
+        if walked.count > 0 && walked.misplaced.is_none() && previous.as_str() >= entry.name.canonical() {
+            walked.misplaced = Some([previous.clone(), entry.name.to_string()]);
         }
-        Ok(walked)
+        previous.clear();
+        previous.push_str(entry.name.canonical());
+        walked.count += 1;
+        each(entry);
+    }
+    Ok(walked)
+}
+
+fn begin(list: &[u8]) -> Result<&[u8], ManifestError> {
+    match list.trim_ascii_start().strip_prefix(b"[") {
+        Some(rest) => Ok(rest),
+        None => {
+            serde_json::from_slice::<IgnoredAny>(list).map_err(ManifestError::Content)?;
+            Err(damaged("the parameters are no list"))
+        }
+    }
+}
+
+/// Where the next entry begins; none at the end of the list, which is the end of all.
+fn next(rest: &[u8], is_first: bool) -> Result<Option<&[u8]>, ManifestError> {
+    match rest.trim_ascii_start().split_first() {
+        Some((b']', behind)) if behind.trim_ascii().is_empty() => Ok(None),
+        Some((b',', behind)) if !is_first => Ok(Some(behind)),
+        Some(_) if is_first => Ok(Some(rest)),
+        _ => Err(damaged("an entry is followed by neither another one nor the end of the list")),
+    }
+}
+
+fn damaged(words: &str) -> ManifestError {
+    ManifestError::Content(serde_json::Error::custom(words))
+}
+
+fn by_serde(bytes: &[u8]) -> Result<(ParameterEntry, &[u8]), ManifestError> {
+    let mut stream = serde_json::Deserializer::from_slice(bytes).into_iter();
+    match stream.next() {
+        Some(Ok(entry)) => Ok((entry, &bytes[stream.byte_offset()..])),
+        Some(Err(error)) => Err(ManifestError::Content(error)),
+        None => Err(damaged("the list has no end")),
+    }
+}
+
+/// An entry as it is written, and what stands behind it; none of one that is not written so.
+fn written(bytes: &[u8]) -> Option<(ParameterEntry, &[u8])> {
+    let (name, rest) = text(bytes.strip_prefix(b"{\"name\":\"")?)?;
+    let (parameter_type, rest) = parameter_type(rest.strip_prefix(b",\"type\":\"")?)?;
+    let (version, rest) = number(rest.strip_prefix(b",\"version\":")?)?;
+    let (last_modified_date, rest) = text(rest.strip_prefix(b",\"last_modified_date\":\"")?)?;
+    let (fingerprint, rest) = of_length(rest.strip_prefix(b",\"fingerprint\":\"")?, 22)?;
+    let (metadata, rest) = of_length(rest.strip_prefix(b",\"metadata\":\"")?, 22)?;
+    let (fields, rest) = match rest.strip_prefix(b",\"fields\":\"") {
+        Some(rest) => of_length(rest, 43).map(|(fields, rest)| (Some(fields), rest))?,
+        None => (None, rest),
+    };
+    let entry = ParameterEntry {
+        name: ParameterName::observed(name),
+        parameter_type,
+        version: Version::new(version).ok()?,
+        last_modified_date: last_modified_date.parse::<Timestamp>().ok()?,
+        fingerprint: fingerprint.parse().ok()?,
+        metadata: metadata.parse().ok()?,
+        fields: fields.map(str::parse).transpose().ok()?,
+    };
+    Some((entry, rest.strip_prefix(b"}")?))
+}
+
+fn parameter_type(bytes: &[u8]) -> Option<(ParameterType, &[u8])> {
+    let types: [(&[u8], _); 3] = [
+        (b"String\"", ParameterType::String),
+        (b"StringList\"", ParameterType::StringList),
+        (b"SecureString\"", ParameterType::SecureString),
+    ];
+    types.into_iter().find_map(|(text, parameter_type)| Some((parameter_type, bytes.strip_prefix(text)?)))
+}
+
+/// A text of ASCII in which nothing is escaped, and what stands behind its second quote.
+fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let length = bytes.iter().position(|byte| !matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~'))?;
+    of_length(bytes, length)
+}
+
+/// A text of so many bytes, whose content whoever parses it checks.
+fn of_length(bytes: &[u8], length: usize) -> Option<(&str, &[u8])> {
+    let (text, rest) = bytes.split_at_checked(length)?;
+    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
+}
+
+/// A number without a sign, of so many digits as fit.
+fn number(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let length = bytes.iter().position(|byte| !byte.is_ascii_digit()).filter(|length| (1..=18).contains(length))?;
+    let (digits, rest) = bytes.split_at(length);
+    match (digits, rest.first()?) {
+        // What JSON has no such number for, and what goes on as another one.
+        ([b'0', _, ..], _) | (_, b'.' | b'e' | b'E') => None,
+        _ => Some((std::str::from_utf8(digits).ok()?.parse().ok()?, rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::field::FieldFingerprints;
+    use crate::fingerprint::Fingerprint;
+
+    fn entry() -> impl Strategy<Value = ParameterEntry> {
+        let types =
+            prop::sample::select(vec![ParameterType::String, ParameterType::StringList, ParameterType::SecureString]);
+        let stamp =
+            (-1_000_000_000_000_i64..10_000_000_000_000).prop_map(|ms| Timestamp::from_millisecond(ms).unwrap());
+        let names = prop_oneof!["/[a-z/]{0,20}", any::<String>(), r#"["\\/é\n]{0,5}"#];
+        let fingerprints = (any::<[u8; 16]>(), any::<[u8; 16]>(), prop::option::of(any::<[u8; 32]>()));
+        (names, types, 1..i64::MAX, stamp, fingerprints).prop_map(
+            |(name, parameter_type, version, last_modified_date, (fingerprint, metadata, fields))| ParameterEntry {
+                name: ParameterName::observed(name),
+                parameter_type,
+                version: Version::new(version).unwrap(),
+                last_modified_date,
+                fingerprint: Fingerprint::from_bytes(fingerprint),
+                metadata: Fingerprint::from_bytes(metadata),
+                fields: fields.map(FieldFingerprints::from_bytes),
+            },
+        )
+    }
+
+    fn read(list: &[u8]) -> Result<Vec<ParameterEntry>, ManifestError> {
+        let mut entries = Vec::new();
+        walk(list, |entry| entries.push(entry)).map(|_| entries)
+    }
+
+    proptest! {
+        #[test]
+        fn entries_are_what_serde_reads_however_they_are_written(
+            entries in prop::collection::vec(entry(), 0..4),
+            pretty in any::<bool>(),
+        ) {
+            let list = if pretty { serde_json::to_vec_pretty(&entries) } else { serde_json::to_vec(&entries) }.unwrap();
+            prop_assert_eq!(read(&list).unwrap(), entries);
+        }
+
+        /// A byte that is another, or gone: read as serde reads it, or refused as serde refuses it.
+        #[test]
+        fn what_serde_refuses_is_refused(
+            entries in prop::collection::vec(entry(), 1..3),
+            at in any::<prop::sample::Index>(),
+            byte in prop::option::of(prop::sample::select(b"\"\\{}[],:0e.- aZ_\x7f\xff\n".to_vec())),
+        ) {
+            let mut list = serde_json::to_vec(&entries).unwrap();
+            let at = at.index(list.len());
+            match byte {
+                Some(byte) => list[at] = byte,
+                None => drop(list.remove(at)),
+            }
+            let expected = serde_json::from_slice::<Vec<ParameterEntry>>(&list).ok();
+            prop_assert_eq!(read(&list).ok(), expected);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_written_as_ours_needs_no_serde() {
+        let text = br#"{"name":"/a","type":"String","version":12,"last_modified_date":"2025-10-15T12:00:45.76Z","fingerprint":"AAAAAAAAAAAAAAAAAAAAAA","metadata":"AAAAAAAAAAAAAAAAAAAAAA"},"#;
+        let (entry, rest) = written(text).unwrap();
+        assert_eq!((entry.name.as_str(), entry.version.get(), rest), ("/a", 12, &b","[..]));
+        assert_eq!(serde_json::to_vec(&entry).unwrap(), text[..text.len() - 1]);
     }
 }

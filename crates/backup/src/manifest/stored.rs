@@ -22,6 +22,8 @@ const END: &[u8] = b"]}\n";
 const START: &[u8] = b"{\"format_version\":";
 const SIGNATURE_BEGINS: &str = "-----BEGIN SSH SIGNATURE-----\n";
 const SIGNATURE_ENDS: &str = "-----END SSH SIGNATURE-----\n";
+/// From here on hashing what is signed takes longer than starting a thread for it.
+const LARGE_BYTES: usize = 1024 * 1024;
 /// An ed25519 signature has about 300 bytes.
 const MAX_SIGNATURE_BYTES: usize = 4096;
 
@@ -133,7 +135,7 @@ impl Manifest {
     }
 
     /// As [`parse`](Self::parse), and gives the parameters to `each` as they come rather than keeping them. What was made of them
-    /// counts only when this succeeds; the signature is checked before the first of them.
+    /// counts only when this succeeds: of a large manifest the signature is checked meanwhile.
     ///
     /// # Errors
     /// Those of [`parse`](Self::parse).
@@ -142,19 +144,34 @@ impl Manifest {
             return Err(ManifestError::TooLarge(stored.len() as u64));
         }
         check_format(stored)?;
-        let end =
-            stored.iter().position(|byte| *byte == b'\n').ok_or(ManifestError::Truncated("its line has no end"))?;
+        let end = memchr::memchr(b'\n', stored).ok_or(ManifestError::Truncated("its line has no end"))?;
         let (line, armored) = stored.split_at(end + 1);
         let armored = check_armor(armored)?;
         let marker = find_marker(line).ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
         let summary: ManifestSummary = parse_head(&line[..marker])?;
         let signer = signature::parse_public_key(&summary.signer).map_err(ManifestError::Signature)?;
-        signature::verify(MANIFEST_NAMESPACE, line, armored, &signer).map_err(ManifestError::Signature)?;
-        summary.check()?;
         let list = &line[marker + PARAMETERS_MARKER.len() - 1..];
-        let list =
-            list.strip_suffix(b"}\n").ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
-        let walked = entries::walk(list, each)?;
+        let check = || signature::verify(MANIFEST_NAMESPACE, line, armored, &signer).map_err(ManifestError::Signature);
+        let walk = || {
+            let list = list
+                .strip_suffix(b"}\n")
+                .ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
+            entries::walk(list, each)
+        };
+        // What is not signed is wrong by that, whatever else is.
+        let walked = if line.len() < LARGE_BYTES {
+            check()?;
+            walk()
+        } else {
+            std::thread::scope(|scope| {
+                let checking = scope.spawn(check);
+                let walked = walk();
+                checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                walked
+            })
+        };
+        summary.check()?;
+        let walked = walked?;
         walked.check(&summary)?;
         Ok(summary)
     }
