@@ -27,6 +27,7 @@ pub use batch::InvalidHead;
 pub use chain::{AuditChain, AuditReadError, ExportReport, audit_head_of};
 pub use line::{AuditHead, AuditKind, AuditLine, AuditRecord, TouchedRecord};
 pub use log::{AuditLog, AuditOptions, AuditStatus};
+pub(crate) use query::is_denial;
 pub use query::{AuditOutcome, AuditQuery};
 pub use table::AuditTableError;
 pub use verify::{AuditDamage, AuditFinding, VerifyReport};

@@ -4,7 +4,7 @@ mod request_id;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::header::{CONTENT_TYPE, USER_AGENT};
 use ::http::request::Parts;
@@ -18,6 +18,7 @@ pub(crate) use request_id::random as random_uuid;
 
 use crate::audit::AuditEntry;
 use crate::call::Call;
+use crate::metrics::CallOutcome;
 use crate::server::Server;
 use crate::{Action, ApiError, Caller, Touched, operation, sts};
 
@@ -77,6 +78,7 @@ impl Server {
     /// Answers one request.
     pub(crate) async fn answer(&self, parts: Parts, body: Result<Bytes, ApiError>) -> Response<Body> {
         let (at, began) = (self.clock.now(), Instant::now());
+        let _in_flight = self.metrics.begin();
         let request_id = request_id::random();
         let (protocol, action) = recognise(&parts, body.as_ref().ok());
         let mut outcome = Outcome::default();
@@ -95,6 +97,7 @@ impl Server {
         {
             tracing::error!(request_id, action = action.map(Action::name), detail, "a call failed");
         }
+        let counted = CallOutcome::of(status, error.as_deref());
         let entry = AuditEntry {
             request_id: request_id.clone(),
             at,
@@ -117,6 +120,8 @@ impl Server {
             }
             _ => (answered, status),
         };
+        let counted = if status.is_server_error() { CallOutcome::Failed } else { counted };
+        self.metrics.count(action, counted, began.elapsed());
         let body = match (answered, protocol) {
             (Ok(body), _) => body,
             (Err(error), Protocol::Json) => error.to_json().into(),
@@ -175,6 +180,3 @@ fn recognise(parts: &Parts, body: Option<&Bytes>) -> (Protocol, Option<Action>) 
         _ => (Protocol::Json, None),
     }
 }
-
-/// How long what was begun may take when the server is stopped.
-pub(crate) const DRAIN: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -15,6 +16,7 @@ use crate::access::Access;
 use crate::audit::Audit;
 use crate::deleted::Deleted;
 use crate::http;
+use crate::metrics::Metrics;
 use crate::service::ServiceTables;
 
 /// What answers calls.
@@ -27,6 +29,8 @@ pub struct Server {
     pub(crate) service: Option<ServiceTables>,
     pub(crate) deleted: Deleted,
     pub(crate) options: ServerOptions,
+    pub(crate) metrics: Arc<Metrics>,
+    is_draining: AtomicBool,
 }
 
 /// How a server behaves.
@@ -36,11 +40,17 @@ pub struct ServerOptions {
     pub sweep_every: Duration,
     /// How long a name that was deleted has to wait before it is put again; zero where it has not.
     pub wait_after_delete: Duration,
+    /// How long the calls that are under way may take when the server ends.
+    pub drain: Duration,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { sweep_every: Duration::from_secs(10), wait_after_delete: Duration::from_secs(30) }
+        Self {
+            sweep_every: Duration::from_secs(10),
+            wait_after_delete: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+        }
     }
 }
 
@@ -65,13 +75,24 @@ impl Server {
         options: ServerOptions,
     ) -> Self {
         let deleted = Deleted::new(options.wait_after_delete);
-        Self { database, access, audit, clock, service: None, deleted, options }
+        let (metrics, is_draining) = (Arc::new(Metrics::new(clock.now())), AtomicBool::new(false));
+        Self { database, access, audit, clock, service: None, deleted, options, metrics, is_draining }
     }
 
     /// The same, which also keeps settings of the service and resource policies, in `tables`. A server without does not know those
     /// operations.
     pub fn with_service(self, tables: ServiceTables) -> Self {
         Self { service: Some(tables), ..self }
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Whether it ends, and is to be sent no more calls.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     /// Looks for what expired, again and again.
@@ -85,7 +106,8 @@ impl Server {
     }
 }
 
-/// Serves on `listener` until `stop` ends; then no call is begun any more, and those under way are let end for up to 30 seconds.
+/// Serves on `listener` until `stop` ends; then it is not ready any more, no connection is taken, and the calls under way are let end for up to
+/// [`ServerOptions::drain`], also those whose callers went away.
 ///
 /// # Errors
 /// [`ServeError`], where the listener cannot be used.
@@ -99,13 +121,18 @@ pub async fn serve(
     let serving = axum_server::from_tcp(listener).map_err(ServeError::Listen)?.handle(handle.clone()).serve(app);
     let stopping = async {
         stop.await;
-        handle.graceful_shutdown(Some(http::DRAIN));
+        server.is_draining.store(true, Ordering::Relaxed);
+        handle.graceful_shutdown(Some(server.options.drain));
         std::future::pending::<()>().await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         served = serving => served.map_err(ServeError::Serve),
         () = stopping => Ok(()),
         () = server.sweep() => Ok(()),
         () = server.deleted.follow(&*server.database, &*server.clock) => Ok(()),
+    };
+    if tokio::time::timeout(server.options.drain, server.metrics.idle()).await.is_err() {
+        tracing::warn!("calls that are still under way are left alone; what becomes of them is not recorded");
     }
+    served
 }

@@ -18,6 +18,7 @@ use super::batch::Pending;
 use super::line::AuditRecord;
 use super::table::AuditTable;
 use super::{Audit, AuditEntry, AuditError};
+use crate::metrics::Reading;
 use writer::Writer;
 
 /// How the audit is written.
@@ -138,6 +139,28 @@ impl AuditLog {
             0 => Ok(()),
             _ => Err(AuditError::Unwritable),
         }
+    }
+
+    /// What is measured of it.
+    pub fn readings(self: &Arc<Self>) -> Vec<Reading> {
+        #[expect(clippy::cast_precision_loss, reason = "metrics are floating point")]
+        let reading = |name, help, is_counter, of: fn(AuditStatus) -> u64| {
+            let log = self.clone();
+            Reading { name, help, is_counter, read: Box::new(move || of(log.status()) as f64) }
+        };
+        vec![
+            reading("parados_audit_waiting_entries", "Entries that wait to be written", false, |is| is.waiting_entries),
+            reading("parados_audit_waiting_bytes", "Bytes of entries that wait to be written", false, |is| {
+                is.waiting_bytes
+            }),
+            reading("parados_audit_written_entries", "Entries that were written", true, |is| is.written_entries),
+            reading("parados_audit_written_batches", "Batches of entries that were written", true, |is| {
+                is.written_batches
+            }),
+            reading("parados_audit_failures", "Attempts to write entries that failed", true, |is| is.failures),
+            reading("parados_audit_unrecorded_calls", "Refused calls without an entry", true, |is| is.unrecorded_calls),
+            reading("parados_audit_failing", "Whether entries cannot be written now", false, |is| is.is_failing.into()),
+        ]
     }
 
     /// What it has to tell of itself.

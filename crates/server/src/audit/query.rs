@@ -54,6 +54,11 @@ const DENIED: &[&str] = &[
     "UnrecognizedClientException",
 ];
 
+/// Whether a code says that somebody may not, or is not known.
+pub(crate) fn is_denial(code: &str) -> bool {
+    DENIED.contains(&code)
+}
+
 impl FromStr for AuditOutcome {
     type Err = std::convert::Infallible;
 
@@ -71,7 +76,7 @@ impl AuditOutcome {
     fn means(&self, outcome: &str) -> bool {
         match self {
             Self::Ok => outcome == "ok",
-            Self::Denied => DENIED.contains(&outcome),
+            Self::Denied => is_denial(outcome),
             Self::Failed => outcome != "ok",
             Self::Code(code) => outcome == code,
         }

@@ -5,6 +5,7 @@
 mod listening;
 mod served;
 
+mod admin;
 mod audit;
 mod calls;
 mod clients;
