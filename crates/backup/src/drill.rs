@@ -303,7 +303,7 @@ impl Evidence {
                 parameters: manifest.manifest.summary.counts.parameters,
                 signer: manifest.manifest.summary.signer.clone(),
             }),
-            RestoreSource::Document { .. } => None,
+            RestoreSource::Document { .. } | RestoreSource::Held { .. } => None,
         };
         Self {
             format_version: signed_line::FORMAT_VERSION,

@@ -156,7 +156,8 @@ impl FingerprintKey {
         Self::from_key(key)
     }
 
-    fn from_key(key: Zeroizing<[u8; 32]>) -> Self {
+    /// Of 32 bytes that nobody can guess: for fingerprints that need not be compared with others.
+    pub fn from_key(key: Zeroizing<[u8; 32]>) -> Self {
         let id = FingerprintKeyId(hex::encode(&Sha256::digest(*key)[..8]).into());
         let mac = Hmac::new_from_slice(&*key).expect("HMAC takes a key of any length");
         Self { id, mac, key }

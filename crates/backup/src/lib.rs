@@ -11,6 +11,7 @@ pub mod copy;
 pub mod document;
 pub mod drill;
 pub mod event;
+pub mod export;
 pub mod field;
 pub mod fingerprint;
 mod fingerprint_key;

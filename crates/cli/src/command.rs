@@ -114,7 +114,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),
         Command::Parameter(verb) => done(parameter::run(verb, global)),
-        Command::Store(verb) => done(store::run(&verb, global)),
+        Command::Store(verb) => store::run(&verb, global),
         Command::Completions(args) => done(completions::run(&args, global)),
         Command::Man(args) => done(man::run(&args)),
         Command::Schema(args) => done(schema::run(&args, global)),

@@ -235,6 +235,18 @@ impl From<parados_store::OpenError> for Failure {
     }
 }
 
+impl From<parados_store::RekeyError> for Failure {
+    fn from(error: parados_store::RekeyError) -> Self {
+        Self::caused(FailureKind::Failed, &error)
+    }
+}
+
+impl From<parados_backup::export::ExportError> for Failure {
+    fn from(error: parados_backup::export::ExportError) -> Self {
+        Self::caused(FailureKind::Failed, &error)
+    }
+}
+
 impl From<parados_aws::SessionError> for Failure {
     fn from(error: parados_aws::SessionError) -> Self {
         Self::caused(FailureKind::Failed, &error).hints(error.hints())

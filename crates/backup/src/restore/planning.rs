@@ -178,7 +178,7 @@ fn may_be_blocked(desired: &Desired, live: &LiveParameters, terms: &Terms) -> bo
 fn source_time(source: &RestoreSource) -> Option<jiff::Timestamp> {
     match source {
         RestoreSource::Snapshot { manifest, .. } => Some(manifest.manifest.summary.started_at),
-        RestoreSource::Document { .. } => None,
+        RestoreSource::Document { .. } | RestoreSource::Held { .. } => None,
     }
 }
 

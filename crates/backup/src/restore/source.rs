@@ -1,5 +1,6 @@
 //! Where the parameters of a restore come from.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
 
 use super::plan::PlanSource;
 
@@ -36,7 +38,29 @@ pub enum RestoreSource {
         /// Of its bytes, so that it is the same one when it is read again.
         digest: Digest,
     },
+    /// A document that is in memory, such as one that came through a pipe: plain, or sealed with age.
+    Held {
+        /// Its bytes.
+        bytes: HeldDocument,
+        /// Their digest.
+        digest: Digest,
+    },
 }
+
+/// The bytes of a document. They may hold values, so they are zeroed when dropped, and are not shown.
+#[derive(Clone)]
+pub struct HeldDocument(Arc<Zeroizing<Vec<u8>>>);
+
+impl fmt::Debug for HeldDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeldDocument({} bytes)", self.0.len())
+    }
+}
+
+/// What plans and errors call a document that is in memory.
+const HELD: &str = "-";
+/// How a file that age sealed begins, and no JSON does.
+const SEALED: &[u8] = b"age-encryption.org/";
 
 /// A source that cannot be read.
 #[derive(Debug, Error)]
@@ -95,6 +119,12 @@ impl RestoreSource {
         Ok(Self::Document { path: path.to_owned(), digest })
     }
 
+    /// A document that is in memory.
+    pub fn held(bytes: Zeroizing<Vec<u8>>) -> Self {
+        let digest = Digest::of(&bytes);
+        Self::Held { bytes: HeldDocument(Arc::new(bytes)), digest }
+    }
+
     /// What a plan says of it.
     pub fn planned(&self) -> PlanSource {
         match self {
@@ -113,6 +143,7 @@ impl RestoreSource {
             Self::Document { path, digest } => {
                 PlanSource::Document { path: path.display().to_string(), digest: *digest }
             }
+            Self::Held { digest, .. } => PlanSource::Document { path: HELD.to_owned(), digest: *digest },
         }
     }
 
@@ -132,7 +163,7 @@ impl RestoreSource {
                 }
                 repository.id()
             }
-            Self::Document { .. } => "document",
+            Self::Document { .. } | Self::Held { .. } => "document",
         };
         signing_key.map(|key| Arc::new(key.fingerprint_key(salt)))
     }
@@ -158,8 +189,32 @@ impl RestoreSource {
                 let read = move || fold_file(&path, digest, &identities, initial, each);
                 spawn_blocking(read).await.map_err(|_| stopped)?
             }
+            Self::Held { bytes, .. } => {
+                let (bytes, identities) = (bytes.clone(), identities.clone());
+                let read = move || {
+                    let sealed = bytes.0.starts_with(SEALED);
+                    fold_document(Path::new(HELD), bytes.0.as_slice(), sealed, &identities, initial, each)
+                };
+                spawn_blocking(read).await.map_err(|_| SourceError::Stopped { path: HELD.into() })?
+            }
         }
     }
+}
+
+fn fold_document<T>(
+    path: &Path,
+    bytes: impl io::Read + Send,
+    sealed: bool,
+    identities: &Identities,
+    initial: T,
+    mut each: impl FnMut(&mut T, ParameterRecord) -> ControlFlow<()>,
+) -> Result<T, SourceError> {
+    let content = document::decode(bytes, sealed, identities)
+        .map_err(|source| SourceError::Open { path: path.to_owned(), source: Box::new(source) })?;
+    let mut made = initial;
+    document::read(content, |record| each(&mut made, record))
+        .map_err(|source| SourceError::Document { path: path.to_owned(), source })?;
+    Ok(made)
 }
 
 fn fold_file<T>(
@@ -167,16 +222,12 @@ fn fold_file<T>(
     digest: Digest,
     identities: &Identities,
     initial: T,
-    mut each: impl FnMut(&mut T, ParameterRecord) -> ControlFlow<()>,
+    each: impl FnMut(&mut T, ParameterRecord) -> ControlFlow<()>,
 ) -> Result<T, SourceError> {
     let unreadable = |source| SourceError::File { path: path.to_owned(), source };
     let mut bytes = Measured::new(File::open(path).map_err(unreadable)?);
     let sealed = path.extension().is_none_or(|extension| extension != "json");
-    let content = document::decode(&mut bytes, sealed, identities)
-        .map_err(|source| SourceError::Open { path: path.to_owned(), source: Box::new(source) })?;
-    let mut made = initial;
-    document::read(content, |record| each(&mut made, record))
-        .map_err(|source| SourceError::Document { path: path.to_owned(), source })?;
+    let made = fold_document(path, &mut bytes, sealed, identities, initial, each)?;
     io::copy(&mut bytes, &mut io::sink()).map_err(unreadable)?;
     let (_, _, found) = bytes.finish();
     match found == digest {
@@ -210,6 +261,12 @@ mod tests {
         fs::write(&path, OLD).unwrap();
         let source = RestoreSource::document(&path).unwrap();
         assert_eq!(names(&source).await.unwrap(), ["/a/dev/b"]);
+
+        let held = RestoreSource::held(OLD.as_bytes().to_vec().into());
+        assert_eq!(names(&held).await.unwrap(), ["/a/dev/b"]);
+        assert!(!format!("{held:?}").contains("Value"));
+        let cut = RestoreSource::held(OLD.as_bytes()[..100].to_vec().into());
+        assert!(matches!(names(&cut).await, Err(SourceError::Document { .. })));
 
         fs::write(&path, OLD.replace("\"v\"", "\"w\"")).unwrap();
         assert!(matches!(names(&source).await, Err(SourceError::Changed { .. })));

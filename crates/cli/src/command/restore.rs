@@ -12,6 +12,7 @@ use clap::Subcommand;
 pub(crate) use parados_backup::restore::{RestorePlan, RestoreReport};
 
 pub(crate) use self::opened::{RestoreFlags, SourceReference};
+pub(crate) use self::view::changes_text;
 
 use crate::cli::GlobalArgs;
 use crate::error::Result;

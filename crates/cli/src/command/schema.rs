@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema};
 
 use super::{
     backup, demo, diff, doctor, drill, import, init, key, lock, log, parameter, restore, search, show, snapshots,
-    status, verify,
+    status, store, verify,
 };
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
@@ -56,9 +56,9 @@ enum Subject {
     Lock,
     /// `status`
     Status,
-    /// `restore plan`
+    /// `restore plan` and `store import --dry-run`
     RestorePlan,
-    /// `restore apply` and `restore undo`
+    /// `restore apply`, `restore undo` and `store import`
     RestoreApply,
     /// `drill`
     Drill,
@@ -72,6 +72,10 @@ enum Subject {
     Doctor,
     /// `demo`
     Demo,
+    /// `store export`
+    StoreExport,
+    /// `store rekey`
+    StoreRekey,
     /// `parameter put`
     ParameterPut,
     /// `parameter get`
@@ -120,6 +124,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::Search => printed::<search::SearchView>(),
         Subject::Doctor => printed::<doctor::DoctorView>(),
         Subject::Demo => printed::<demo::DemoView>(),
+        Subject::StoreExport => printed::<store::ExportView>(),
+        Subject::StoreRekey => printed::<store::RekeyView>(),
         Subject::ParameterPut => printed::<parameter::PutView>(),
         Subject::ParameterGet => printed::<parameter::GetView>(),
         Subject::ParameterList => printed::<parameter::DescribeView>(),

@@ -1,22 +1,70 @@
 //! `parados store`: one verb a file.
 
+mod export;
+mod import;
+mod rekey;
 mod serve;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
+use parados_parameter::AccountRegion;
 
 use crate::cli::GlobalArgs;
+use crate::directories::Directories;
 use crate::error::Result;
+use crate::exit_code;
+use crate::wiring::{EMBEDDED_ACCOUNT, EMBEDDED_REGION};
+
+pub(crate) use export::ExportView;
+pub(crate) use rekey::RekeyView;
 
 /// What is done with a store of one's own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Serve a parameter store that any AWS client uses unchanged
     Serve(serve::Args),
+    /// Put the parameters of a document into a store: of a snapshot, of an export, or of the old pipeline
+    Import(Box<import::Args>),
+    /// Write a store, or a part of it, as one document
+    Export(Box<export::Args>),
+    /// Give a store a new master key while it is in use
+    Rekey(rekey::Args),
 }
 
-/// Does it.
-pub(crate) fn run(verb: &Verb, global: &GlobalArgs) -> Result<()> {
+/// Which database.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct DataFlags {
+    /// The folder of the store [default: your embedded store]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl DataFlags {
+    fn folder(&self) -> Result<PathBuf> {
+        Ok(self.data.clone().map_or_else(|| Directories::of_user().store(), Ok)?)
+    }
+}
+
+/// Which of the stores in it.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct StoreOfFlags {
+    /// The account and Region, of which a server's store may have several
+    #[arg(long = "of", value_name = "ACCOUNT/REGION", default_value_t = own())]
+    of: AccountRegion,
+}
+
+/// The account and Region of an embedded store.
+fn own() -> AccountRegion {
+    AccountRegion::new(EMBEDDED_ACCOUNT, EMBEDDED_REGION).expect("it is an account and a Region")
+}
+
+/// Does it, and says with what code the process ends.
+pub(crate) fn run(verb: &Verb, global: &GlobalArgs) -> Result<u8> {
     match verb {
-        Verb::Serve(args) => serve::run(args, global),
+        Verb::Serve(args) => serve::run(args, global).map(|()| exit_code::COMPLETE),
+        Verb::Import(args) => import::run(args, global),
+        Verb::Export(args) => export::run(args, global),
+        Verb::Rekey(args) => rekey::run(args, global).map(|()| exit_code::COMPLETE),
     }
 }

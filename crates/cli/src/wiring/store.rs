@@ -10,7 +10,7 @@ use parados_parameter::decorator::metered::{CallMeter, Metered};
 use parados_parameter::decorator::quota::{Quotas, Rate};
 use parados_parameter::decorator::retry::{Retry, RetryOptions};
 use parados_parameter::{KeyManagement, QuotaGroup, SharedStore, SystemClock};
-use parados_store::{EmbeddedStore, OpenError, OpenOptions, ThrowAwayOptions};
+use parados_store::{EmbeddedStore, OpenError, OpenOptions, SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions};
 
 use crate::config::{QuotaSettings, TargetSettings};
 use crate::error::{Failure, Result};
@@ -88,6 +88,26 @@ pub(crate) async fn open_embedded(folder: &Path) -> Result<OpenedStore> {
     Ok(embedded(store))
 }
 
+/// Opens the database of an embedded store, with the stores of whatever accounts and Regions are in it. Where its master key is
+/// wrapped under a KMS key, AWS is asked to unwrap it.
+pub(crate) async fn open_database(
+    folder: &Path,
+    key_management: Option<Arc<dyn KeyManagement>>,
+) -> Result<SqliteDatabase> {
+    let options = |key_management| SqliteDatabaseOptions {
+        directory: folder.to_owned(),
+        key_management,
+        clock: Arc::new(SystemClock),
+    };
+    match SqliteDatabase::open(options(key_management)).await {
+        Err(OpenError::KeyManagementMissing { .. }) => {
+            let session = connect(&TargetSettings::default()).await?;
+            Ok(SqliteDatabase::open(options(Some(Arc::new(session.key_management())))).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
 /// Makes an embedded store in `folder` that is gone when it is dropped.
 pub(crate) async fn open_throw_away(folder: &Path) -> Result<OpenedStore> {
     let options = ThrowAwayOptions { folder: folder.to_owned(), clock: Arc::new(SystemClock), user: user() };
@@ -140,6 +160,6 @@ pub(crate) fn quotas(settings: &QuotaSettings) -> Quotas {
 }
 
 /// Who the versions that are put are by.
-fn user() -> String {
+pub(crate) fn user() -> String {
     ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -23,6 +23,8 @@ fn check(file: &str, generated: &str) {
 #[rstest]
 #[case("schemas/parados.schema.json", "schema config")]
 #[case("schemas/error.schema.json", "schema error")]
+#[case("schemas/store-export.schema.json", "schema store-export")]
+#[case("schemas/store-rekey.schema.json", "schema store-rekey")]
 #[case("schemas/parameter-put.schema.json", "schema parameter-put")]
 #[case("schemas/parameter-get.schema.json", "schema parameter-get")]
 #[case("schemas/parameter-list.schema.json", "schema parameter-list")]

@@ -31,4 +31,5 @@ mod restore_apply;
 mod restore_kill;
 mod serve;
 mod status;
+mod store_data;
 mod verify;

@@ -225,7 +225,7 @@ impl<'a> Doing<'a> {
         let settings = &into.settings;
         let repository: Arc<Repository> = match &source.source {
             RestoreSource::Snapshot { repository, .. } => repository.clone(),
-            RestoreSource::Document { .. } => Arc::new(
+            RestoreSource::Document { .. } | RestoreSource::Held { .. } => Arc::new(
                 snapshots::open(&self.args.environment, &self.args.store, self.global).await.map_err(|failure| {
                     failure.hint("what is there before is kept in a repository; without one, --no-undo goes on")
                 })?,

@@ -10,8 +10,8 @@ use parados_backup::target::StoreKind;
 
 use crate::output::printable;
 
-/// A plan, and where it was saved.
-pub(crate) fn text(plan: &RestorePlan, saved: Option<&Path>) -> String {
+/// What a plan does.
+pub(crate) fn changes_text(plan: &RestorePlan) -> String {
     let mut text = String::new();
     let bold = Style::new().bold();
     _ = writeln!(text, "{bold}From{bold:#}  {}", printable(&source(plan)));
@@ -34,6 +34,12 @@ pub(crate) fn text(plan: &RestorePlan, saved: Option<&Path>) -> String {
         write_warning(&mut text, "", warning);
     }
     write_cost(&mut text, plan);
+    text
+}
+
+/// A plan, and where it was saved.
+pub(crate) fn text(plan: &RestorePlan, saved: Option<&Path>) -> String {
+    let mut text = changes_text(plan);
     _ = writeln!(text, "Plan {} has the hash {}.", plan.id, plan.hash());
     match saved {
         Some(path) => {
