@@ -108,7 +108,10 @@ fn a_store_gets_a_new_master_key() {
     home.run_with("parameter put /shop/dev/canary --type SecureString", &canary.plant("rekeyed")).success();
     let key = home.data().join("store/master.key");
     let old = fs::read(&key).unwrap();
-    let run = home.run("store rekey --output json").success();
+    let logged = home.run("parameter get /shop/dev/canary --log trace").success();
+    canary.assert_absent(stderr(&logged).as_bytes(), "the log");
+    let run = home.run("store rekey --output json --log trace").success();
+    canary.assert_absent(stderr(&run).as_bytes(), "the log");
     let view: Value = serde_json::from_str(&stdout(&run)).unwrap();
     assert_eq!((&view["wrapped"], &view["nothing_is_left"]), (&json!(3), &json!(true)));
     let new = fs::read(&key).unwrap();

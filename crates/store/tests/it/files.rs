@@ -4,11 +4,15 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use parados_parameter::{ParameterStore as _, ParameterType, PutRequest, Secret, Tag};
-use parados_store::{EmbeddedStore, InitOptions, OpenError};
+use parados_parameter::reading::describe_all;
+use parados_parameter::{
+    ByPathRequest, HistoryRequest, ParameterReference, ParameterStore as _, ParameterType, PutRequest, Secret,
+    StoreErrorKind, Tag,
+};
+use parados_store::{EmbeddedStore, InitOptions, MasterKeySource, OpenError, ParameterDatabase as _};
 use testkit::Canary;
 
-use crate::{name, new_directory, open, open_error, overwrite, request};
+use crate::{name, new_directory, open, open_error, overwrite, reader, request};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -112,4 +116,70 @@ async fn no_value_is_in_any_file_or_error() {
     canary.assert_absent_in_tree(directory.path());
     store.close().await;
     canary.assert_absent_in_tree(directory.path());
+}
+
+/// Every cell of every table, as whoever has the files reads them.
+async fn every_cell(directory: &Path) -> Vec<u8> {
+    let mut connection = reader(directory).await;
+    let mut cells = Vec::new();
+    let tables = sqlx::query("SELECT name FROM sqlite_schema WHERE type = 'table'").fetch_all(&mut connection).await;
+    for table in tables.unwrap() {
+        let sql = format!("SELECT * FROM {}", sqlx::Row::get::<String, _>(&table, 0));
+        for row in sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap() {
+            for index in 0..sqlx::Row::len(&row) {
+                cells.extend(sqlx::Row::get_unchecked::<Vec<u8>, _>(&row, index));
+                cells.push(0);
+            }
+        }
+    }
+    cells
+}
+
+#[tokio::test]
+async fn who_has_the_files_of_the_database_alone_has_no_value() {
+    let mut canary = Canary::new();
+    let directory = new_directory().await;
+    let store = open(directory.path()).await;
+    for number in 0..40 {
+        let text = format!("/p/{number}");
+        let tags = vec![Tag::parse("team=blue").unwrap()];
+        let parameter_type = Some([ParameterType::SecureString, ParameterType::String][number % 2]);
+        let put = PutRequest { parameter_type, tags, ..request(&text, &canary.plant(&format!("first {number}"))) };
+        store.put(&put).await.unwrap();
+        store.put(&overwrite(&text, &canary.plant(&format!("second {number}")))).await.unwrap();
+        if number % 5 == 0 {
+            store.delete(&name(&text)).await.unwrap();
+        }
+    }
+    store.database().rekey(&MasterKeySource::File, &mut |_| {}).await.unwrap();
+    store.put(&request("/late", &canary.plant("late"))).await.unwrap();
+    let secret = store.database().seal_secret("access key", canary.plant("access key").as_bytes()).await.unwrap();
+
+    // The disk is taken while the store is open: what is in the log and in the memory that is shared is on it, too.
+    let stolen = tempfile::tempdir().unwrap();
+    for file in ["parameters.sqlite3", "parameters.sqlite3-wal", "parameters.sqlite3-shm"] {
+        fs::copy(directory.path().join(file), stolen.path().join(file)).unwrap();
+    }
+    assert!(fs::metadata(stolen.path().join("parameters.sqlite3-wal")).unwrap().len() > 0);
+    canary.assert_absent_in_tree(stolen.path());
+    canary.assert_absent(&every_cell(stolen.path()).await, "the cells of the database");
+    canary.assert_absent(&secret, "a sealed secret");
+    assert!(matches!(open_error(stolen.path()).await, OpenError::MasterKeyMissing { .. }));
+
+    // With a key of one's own everything but the values is there.
+    let own = new_directory().await;
+    fs::copy(own.path().join("master.key"), stolen.path().join("master.key")).unwrap();
+    let thief = open(stolen.path()).await;
+    let listed = describe_all(&thief, &[]).await.unwrap();
+    assert_eq!(listed.len(), 33);
+    canary.assert_absent(format!("{listed:?}").as_bytes(), "a listing");
+    for metadata in listed {
+        let newest = ParameterReference::newest(metadata.name.clone());
+        assert_eq!(thief.get(&newest).await.unwrap_err().kind, StoreErrorKind::Unreadable);
+        let history = thief.history(&HistoryRequest::of(metadata.name)).await.unwrap_err();
+        assert_eq!(history.kind, StoreErrorKind::Unreadable);
+    }
+    assert_eq!(thief.by_path(&ByPathRequest::recursive("/")).await.unwrap_err().kind, StoreErrorKind::Unreadable);
+    let error = thief.database().open_secret("access key", &secret).await.unwrap_err();
+    canary.assert_absent(format!("{error} {error:?}").as_bytes(), "an error");
 }
