@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use testkit::python;
+use testkit::{Moto, aws_cli, python};
 
 use crate::parados::{Home, stderr};
 
@@ -16,10 +16,16 @@ pub(crate) struct Server {
 impl Server {
     /// `parados store serve --listen 127.0.0.1:0 …` in `home`.
     pub(crate) fn start(home: &Home, arguments: &[&str]) -> Self {
+        Self::start_in(home, arguments, &[])
+    }
+
+    /// The same with these variables in its environment.
+    fn start_in(home: &Home, arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_parados"))
             .args(["store", "serve", "--listen", "127.0.0.1:0", "--output", "json"])
             .args(arguments)
             .current_dir(home.path())
+            .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -94,4 +100,20 @@ fn dev_is_for_this_machine_alone_and_says_so() {
         assert!(stderr(&run).contains("listen on a loopback address"), "{}", stderr(&run));
     }
     assert!(!home.path().join("data").exists(), "nothing was begun");
+}
+
+#[test]
+fn aws_is_read_through_the_server_once_within_the_bound_and_written_through_it() {
+    let (home, moto) = (Home::new(), Moto::start());
+    let put = ["ssm", "put-parameter", "--name", "/app/db", "--value", "hunter2", "--type", "SecureString"];
+    assert!(aws_cli(&moto).args(put).output().unwrap().status.success());
+    let server = Server::start_in(&home, &["--upstream", "aws", "--dev", "--max-staleness", "1h"], &moto.env());
+    let get = ["ssm", "get-parameter", "--name", "/app/db", "--with-decryption"];
+    let value = || server.aws(&get).unwrap()["Parameter"]["Value"].as_str().unwrap().to_owned();
+    assert_eq!((value(), value()), ("hunter2".to_owned(), "hunter2".to_owned()));
+    assert_eq!(moto.calls()["SSM.GetParameter"], 1, "the second one was kept");
+    server.aws(&["ssm", "put-parameter", "--name", "/app/db", "--value", "new", "--overwrite"]).unwrap();
+    assert_eq!(value(), "new", "an own write is seen at once");
+    let output = aws_cli(&moto).args(get).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"new\""), "and it is in AWS");
 }
