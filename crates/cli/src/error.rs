@@ -241,9 +241,33 @@ impl From<parados_store::RekeyError> for Failure {
     }
 }
 
+impl From<parados_server::state::StateError> for Failure {
+    fn from(error: parados_server::state::StateError) -> Self {
+        Self::caused(FailureKind::Failed, &error)
+    }
+}
+
 impl From<parados_backup::export::ExportError> for Failure {
     fn from(error: parados_backup::export::ExportError) -> Self {
         Self::caused(FailureKind::Failed, &error)
+    }
+}
+
+impl From<parados_server::principal::AccessTablesError> for Failure {
+    fn from(error: parados_server::principal::AccessTablesError) -> Self {
+        Self::caused(FailureKind::Failed, &error)
+    }
+}
+
+impl From<parados_server::policy::PolicyError> for Failure {
+    fn from(error: parados_server::policy::PolicyError) -> Self {
+        Self::caused(FailureKind::Configuration, &error)
+    }
+}
+
+impl From<parados_server::tls::TlsError> for Failure {
+    fn from(error: parados_server::tls::TlsError) -> Self {
+        Self::caused(FailureKind::Configuration, &error)
     }
 }
 

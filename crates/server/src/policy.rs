@@ -11,7 +11,7 @@ mod entity;
 
 pub use book::{Decision, PolicyBook, Reason};
 pub use check::{PolicyError, PolicyWarning, check_policy};
-pub use entity::{Circumstances, Question, Target};
+pub use entity::{Circumstances, Question, Target, TargetKind};
 
 /// What policies can speak of, in Cedar's schema language.
 pub const SCHEMA: &str = include_str!("policy/schema.cedarschema");

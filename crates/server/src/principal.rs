@@ -15,7 +15,7 @@ use parados_parameter::Invalid;
 
 pub use access_key::{AccessKeyId, KeyState};
 pub use directory::{Directory, KnownKey, MAX_STALENESS, REFRESH_EVERY};
-pub use seal::SecretSeal;
+pub use seal::{DatabaseSeal, SecretSeal};
 pub use tables::{
     AccessKeyRecord, AccessTables, AccessTablesError, MAX_ACTIVE_KEYS, NewAccessKey, PolicyRecord, PrincipalRecord,
 };

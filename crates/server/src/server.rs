@@ -18,6 +18,7 @@ use crate::deleted::Deleted;
 use crate::http;
 use crate::metrics::Metrics;
 use crate::service::ServiceTables;
+use crate::tls::Tls;
 
 /// What answers calls.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct Server {
     pub(crate) options: ServerOptions,
     pub(crate) metrics: Arc<Metrics>,
     is_draining: AtomicBool,
+    tls: Option<Tls>,
 }
 
 /// How a server behaves.
@@ -76,7 +78,12 @@ impl Server {
     ) -> Self {
         let deleted = Deleted::new(options.wait_after_delete);
         let (metrics, is_draining) = (Arc::new(Metrics::new(clock.now())), AtomicBool::new(false));
-        Self { database, access, audit, clock, service: None, deleted, options, metrics, is_draining }
+        Self { database, access, audit, clock, service: None, deleted, options, metrics, is_draining, tls: None }
+    }
+
+    /// The same, which speaks TLS.
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// The same, which also keeps settings of the service and resource policies, in `tables`. A server without does not know those
@@ -106,7 +113,7 @@ impl Server {
     }
 }
 
-/// Serves on `listener` until `stop` ends; then it is not ready any more, no connection is taken, and the calls under way are let end for up to
+/// Serves on `listener`, over TLS where the server has it, until `stop` ends; then it is not ready any more, no connection is taken, and the calls under way are let end for up to
 /// [`ServerOptions::drain`], also those whose callers went away.
 ///
 /// # Errors
@@ -118,7 +125,21 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let handle = Handle::<SocketAddr>::new();
     let app = http::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum_server::from_tcp(listener).map_err(ServeError::Listen)?.handle(handle.clone()).serve(app);
+    let serving = async {
+        let handle = handle.clone();
+        match server.tls.clone() {
+            None => axum_server::from_tcp(listener).map_err(ServeError::Listen)?.handle(handle).serve(app).await,
+            Some(tls) => {
+                let listening =
+                    axum_server::from_tcp_rustls(listener, tls.config()).map_err(ServeError::Listen)?.handle(handle);
+                tokio::select! {
+                    served = listening.serve(app) => served,
+                    () = tls.watch() => Ok(()),
+                }
+            }
+        }
+        .map_err(ServeError::Serve)
+    };
     let stopping = async {
         stop.await;
         server.is_draining.store(true, Ordering::Relaxed);
@@ -126,7 +147,7 @@ pub async fn serve(
         std::future::pending::<()>().await;
     };
     let served = tokio::select! {
-        served = serving => served.map_err(ServeError::Serve),
+        served = serving => served,
         () = stopping => Ok(()),
         () = server.sweep() => Ok(()),
         () = server.deleted.follow(&*server.database, &*server.clock) => Ok(()),

@@ -2,6 +2,9 @@
 
 mod export;
 mod import;
+mod key;
+mod place;
+mod policy;
 mod rekey;
 mod serve;
 
@@ -23,7 +26,13 @@ pub(crate) use rekey::RekeyView;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Serve a parameter store that any AWS client uses unchanged
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
+    /// Make, list, rotate and revoke the access keys that clients sign with
+    #[command(subcommand)]
+    Key(key::Verb),
+    /// Say what principals may do, in Cedar, and ask why one may or may not
+    #[command(subcommand)]
+    Policy(policy::Verb),
     /// Put the parameters of a document into a store: of a snapshot, of an export, or of the old pipeline
     Import(Box<import::Args>),
     /// Write a store, or a part of it, as one document
@@ -63,6 +72,8 @@ fn own() -> AccountRegion {
 pub(crate) fn run(verb: &Verb, global: &GlobalArgs) -> Result<u8> {
     match verb {
         Verb::Serve(args) => serve::run(args, global).map(|()| exit_code::COMPLETE),
+        Verb::Key(verb) => key::run(verb, global).map(|()| exit_code::COMPLETE),
+        Verb::Policy(verb) => policy::run(verb, global).map(|()| exit_code::COMPLETE),
         Verb::Import(args) => import::run(args, global),
         Verb::Export(args) => export::run(args, global),
         Verb::Rekey(args) => rekey::run(args, global).map(|()| exit_code::COMPLETE),

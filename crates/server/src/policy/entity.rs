@@ -8,6 +8,7 @@ use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUi
 use parados_parameter::{AccountRegion, Tag};
 
 use super::check::READ_SCHEMA;
+use crate::Action;
 
 /// What something is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,33 @@ pub enum Target<'a> {
     Path(&'a str),
     /// All parameters of an account in a Region: IAM's `*`.
     Store,
+}
+
+/// What kind of thing an operation is done to, as policies see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A parameter.
+    Parameter,
+    /// A path.
+    Path,
+    /// All parameters.
+    Store,
+}
+
+impl TargetKind {
+    /// What `action` is done to.
+    pub fn of(action: Action) -> Self {
+        match action {
+            Action::GetParametersByPath => Self::Path,
+            Action::DescribeParameters
+            | Action::GetResources
+            | Action::GetServiceSetting
+            | Action::UpdateServiceSetting
+            | Action::ResetServiceSetting
+            | Action::GetCallerIdentity => Self::Store,
+            _ => Self::Parameter,
+        }
+    }
 }
 
 /// How something is done.

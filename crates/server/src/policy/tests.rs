@@ -177,6 +177,12 @@ fn every_operation_that_asks_is_in_the_schema() {
     for action in crate::Action::ALL.iter().filter(|action| **action != crate::Action::GetCallerIdentity) {
         let text = format!("permit(principal, action == Action::\"{}\", resource);", action.iam_action());
         assert_eq!(check_policy("test", &text), Ok(vec![]), "{action}");
+        let text = match TargetKind::of(*action) {
+            TargetKind::Parameter => text.replace("resource)", "resource is Parameter)"),
+            TargetKind::Path => text.replace("resource)", "resource is Path)"),
+            TargetKind::Store => text.replace("resource)", "resource is Store)"),
+        };
+        assert_eq!(check_policy("test", &text), Ok(vec![]), "{action} is done to what the schema says");
         assert!(book.decide(&asked(&place(), action.iam_action(), Target::Store)).is_allowed(), "{action}");
     }
 }

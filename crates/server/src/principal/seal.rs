@@ -1,6 +1,7 @@
 //! What seals the secrets of access keys.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use parados_store::{DatabaseError, ParameterDatabase};
@@ -16,13 +17,17 @@ pub trait SecretSeal: Debug + Send + Sync {
     async fn open(&self, context: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DatabaseError>;
 }
 
+/// The parameters' database, as what seals.
+#[derive(Clone, Debug)]
+pub struct DatabaseSeal(pub Arc<dyn ParameterDatabase>);
+
 #[async_trait]
-impl<D: ParameterDatabase + ?Sized> SecretSeal for D {
+impl SecretSeal for DatabaseSeal {
     async fn seal(&self, context: &str, secret: &[u8]) -> Result<Vec<u8>, DatabaseError> {
-        self.seal_secret(context, secret).await
+        self.0.seal_secret(context, secret).await
     }
 
     async fn open(&self, context: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DatabaseError> {
-        self.open_secret(context, sealed).await
+        self.0.open_secret(context, sealed).await
     }
 }

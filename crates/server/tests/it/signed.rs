@@ -13,7 +13,7 @@ use parados_parameter::Clock;
 use parados_parameter::clock::ManualClock;
 use parados_server::limit::RateLimits;
 use parados_server::policy::{full_access, read_access};
-use parados_server::principal::{AccessTables, Directory, MAX_STALENESS, NewAccessKey, Principal};
+use parados_server::principal::{AccessTables, DatabaseSeal, Directory, MAX_STALENESS, NewAccessKey, Principal};
 use parados_server::state::ServerState;
 use parados_server::{NoAudit, ReplayedWrites, Server, ServerOptions, SignedAccess, SignedAccessOptions, router};
 use parados_store::{EmbeddedStore, InitOptions, SqliteDatabase, SqliteDatabaseOptions};
@@ -42,7 +42,7 @@ async fn served(options: SignedAccessOptions) -> Served {
     let database = SqliteDatabaseOptions { directory: data.clone(), key_management: None, clock: clock.clone() };
     let database = Arc::new(SqliteDatabase::open(database).await.unwrap());
     let state = ServerState::open(&data).await.unwrap();
-    let tables = AccessTables::open(state, database.clone()).await.unwrap();
+    let tables = AccessTables::open(state, Arc::new(DatabaseSeal(database.clone()))).await.unwrap();
     let directory = Arc::new(Directory::open(tables.clone()).await.unwrap());
     let access = Arc::new(SignedAccess::new(directory.clone(), options));
     let server = Server::new(database, access, Arc::new(NoAudit), clock.clone(), ServerOptions::default());

@@ -2,7 +2,7 @@
 
 mod backing;
 
-use std::net::{TcpListener, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,19 @@ use std::time::Duration;
 use clap::ValueEnum;
 use jiff::SignedDuration;
 use parados_parameter::SystemClock;
-use parados_server::{CacheOptions, CachedDatabase, DevAccess, NoAudit, Server, ServerOptions};
+use parados_server::limit::RateLimits;
+use parados_server::principal::Directory;
+use parados_server::state::ServerState;
+use parados_server::tls::{Tls, TlsFiles};
+use parados_server::{
+    Access, CacheOptions, CachedDatabase, DevAccess, NoAudit, ReplayedWrites, Server, ServerOptions, SignedAccess,
+    SignedAccessOptions,
+};
 use parados_store::ParameterDatabase;
 use serde::Serialize;
 
 use self::backing::Backing;
+use super::place::{self, Place};
 use crate::cli::GlobalArgs;
 use crate::error::{Failure, FailureKind, Result};
 use crate::output::note;
@@ -42,6 +50,57 @@ pub(crate) struct Args {
     /// For development, on this machine alone: take any credentials, check no signature, allow everything
     #[arg(long)]
     dev: bool,
+    #[command(flatten)]
+    tls: TlsFlags,
+    /// Listen without TLS where others can see what goes by, as behind a proxy that does TLS
+    #[arg(long)]
+    insecure_http: bool,
+    /// How often may be called: none, aws for AWS's own quotas, or a file with rates of each account and each principal
+    #[arg(long, value_name = "QUOTAS", default_value = "none")]
+    quotas: String,
+    /// What becomes of a write that was signed once and is sent again
+    #[arg(long, value_enum, default_value_t)]
+    replayed_writes: ReplayedWritesFlag,
+}
+
+/// TLS.
+#[derive(Debug, clap::Args)]
+struct TlsFlags {
+    /// A certificate in PEM, and behind it those that lead to one that clients trust; taken anew when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Authorities in PEM of which every client has to show a certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+}
+
+impl TlsFlags {
+    fn files(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { certificate, key, client_authorities: self.tls_client_ca.clone() })
+    }
+}
+
+/// See [`ReplayedWrites`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ReplayedWritesFlag {
+    /// It is refused, and a client that meant it signs it anew
+    #[default]
+    Refuse,
+    /// It is done again, as AWS does
+    Allow,
+}
+
+impl From<ReplayedWritesFlag> for ReplayedWrites {
+    fn from(flag: ReplayedWritesFlag) -> Self {
+        match flag {
+            ReplayedWritesFlag::Refuse => Self::Refuse,
+            ReplayedWritesFlag::Allow => Self::Allow,
+        }
+    }
 }
 
 /// Whose parameters are served.
@@ -60,15 +119,24 @@ struct ListenView {
 
 /// Runs it until it is stopped.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
-    if !args.dev {
-        return Err(Failure::usage("nobody could use this server: it has no principals yet")
-            .hint("try it with --dev, which takes any credentials, on this machine alone"));
+    if args.upstream.is_some() && !args.dev {
+        return Err(Failure::usage("--upstream aws keeps no access keys of its own, so nobody could use this server")
+            .hint("add --dev, which takes any credentials, on this machine alone"));
     }
+    let tls = args.tls.files().map(Tls::load).transpose()?;
     let listener = listen(args)?;
     runtime::run_server(async |stop| {
-        let Backing { database, service, place } = match &args.data {
-            Some(folder) => backing::open(folder).await?,
+        let Backing { database, state, service, place } = match &args.data {
+            Some(folder) => backing::open(&Place::Folder(folder.clone())).await?,
             None => backing::upstream().await?,
+        };
+        let signed = match state {
+            Some(state) if !args.dev => Some(signed_access(args, state, database.clone()).await?),
+            _ => None,
+        };
+        let access: Arc<dyn Access> = match &signed {
+            Some(signed) => signed.clone(),
+            None => Arc::new(DevAccess { place }),
         };
         let cached = args.cache_bytes > 0 && !args.max_staleness.is_zero();
         let database: Arc<dyn ParameterDatabase> = match cached {
@@ -78,19 +146,38 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             }
             false => database,
         };
-        let options = ServerOptions { wait_after_delete: Duration::ZERO, ..ServerOptions::default() };
-        let access = Arc::new(DevAccess { place });
+        let mut options = ServerOptions::default();
+        if args.dev {
+            options.wait_after_delete = Duration::ZERO;
+        }
         let mut server = Server::new(database, access, Arc::new(NoAudit), Arc::new(SystemClock), options);
         if let Some(tables) = service {
             server = server.with_service(tables);
         }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if let Some(tls) = tls {
+            server = server.with_tls(tls);
+        }
         let address = listener.local_addr().map_err(|error| Failure::failed(format!("listening: {error}")))?;
-        note(DEV_WARNING);
-        let view = ListenView { endpoint_url: format!("http://{address}") };
+        if args.dev {
+            note(DEV_WARNING);
+        }
+        let view = ListenView { endpoint_url: format!("{scheme}://{address}") };
         global.stdout().result(&view, || format!("listening on {}\n", view.endpoint_url))?;
-        parados_server::serve(listener, Arc::new(server), stop)
-            .await
-            .map_err(|error| Failure::caused(FailureKind::Failed, &error))
+        let keep_fresh = async {
+            match &signed {
+                Some(signed) => signed.keep_fresh().await,
+                None => std::future::pending().await,
+            }
+        };
+        let served = tokio::select! {
+            served = parados_server::serve(listener, Arc::new(server), stop) => served,
+            () = keep_fresh => Ok(()),
+        };
+        if let Some(signed) = &signed {
+            signed.note_used().await;
+        }
+        served.map_err(|error| Failure::caused(FailureKind::Failed, &error))
     })
 }
 
@@ -113,6 +200,53 @@ fn listen(args: &Args) -> Result<TcpListener> {
         return Err(refused(format!("with --dev everybody may do everything, and {open} is reached from elsewhere"))
             .hint("listen on a loopback address: 127.0.0.1:PORT or [::1]:PORT"));
     }
+    check_in_the_clear(args, &addresses)?;
     TcpListener::bind(addresses.as_slice())
         .map_err(|error| Failure::failed(format!("listening on {}: {error}", args.listen)))
+}
+
+/// Refuses to send values in the clear where others can see them go by.
+fn check_in_the_clear(args: &Args, addresses: &[SocketAddr]) -> Result<()> {
+    let open = addresses.iter().find(|address| !address.ip().is_loopback());
+    match open {
+        Some(open) if args.tls.files().is_none() && !args.insecure_http => Err(Failure::usage(format!(
+            "--listen {}: {open} is reached from elsewhere, and without TLS every value goes by in the clear",
+            args.listen
+        ))
+        .hint("give --tls-cert and --tls-key")
+        .hint("where a proxy in front of it does TLS, say --insecure-http")),
+        _ => Ok(()),
+    }
+}
+
+/// Who may call: in earnest, whoever has a key, by what policies permit.
+async fn signed_access(
+    args: &Args,
+    state: ServerState,
+    database: Arc<dyn ParameterDatabase>,
+) -> Result<Arc<SignedAccess>> {
+    let tables = place::tables(state, database).await?;
+    let directory = Arc::new(Directory::open(tables).await?);
+    if directory.is_empty() {
+        note(
+            "nobody has an access key yet; make the first one with: parados store key create NAME --account ACCOUNT --data DIR",
+        );
+    }
+    let options = SignedAccessOptions { limits: limits(&args.quotas)?, replayed_writes: args.replayed_writes.into() };
+    Ok(Arc::new(SignedAccess::new(directory, options)))
+}
+
+fn limits(quotas: &str) -> Result<RateLimits> {
+    match quotas {
+        "none" => Ok(RateLimits::default()),
+        "aws" => Ok(RateLimits::aws()),
+        file => {
+            let failed = |why: String| {
+                Failure::configuration(format!("--quotas {file}: {why}")).hint("it is none, aws, or a file in YAML")
+            };
+            let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+            let read = serde_saphyr::from_str(&text).map_err(|error| failed(error.to_string()))?;
+            RateLimits::of_file(read).map_err(|error| failed(error.to_string()))
+        }
+    }
 }
