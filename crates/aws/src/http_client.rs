@@ -1,13 +1,11 @@
-//! The HTTP client that all of a session's services share: one pool of connections, and the trusted roots read once, and only
-//! where there is TLS.
+//! The HTTP client that all of a session's services share: one pool of connections, and the trusted roots read once.
 
 use std::time::Duration;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 /// The longest that a connection may take to be made.
@@ -23,19 +21,10 @@ pub(crate) fn timeouts() -> TimeoutConfig {
 /// What the SDK would make for each service by itself: rustls, the system's roots, the proxy that the environment names.
 pub(crate) fn shared() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
-        configured(settings, components).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build()
+        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
     })
-}
-
-/// The same for endpoints that are all plain HTTP: no roots are read, which takes as long as some twenty calls.
-pub(crate) fn shared_without_tls() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| configured(settings, components).build_http())
-}
-
-fn configured(settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>) -> ConnectorBuilder {
-    let mut connector = ConnectorBuilder::default();
-    connector.set_connector_settings(settings.cloned());
-    connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
-    connector.set_proxy_config(Some(ProxyConfig::from_env()));
-    connector
 }

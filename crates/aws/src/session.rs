@@ -27,9 +27,6 @@ use crate::{AwsKeyManagement, AwsStore, http_client};
 /// How far off the clock may be: AWS refuses signatures that are older, or younger.
 pub const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// The services that a session's clients ask, by the ids that the AWS CLI has for them.
-const SERVICE_IDS: [&str; 4] = ["KMS", "Resource Groups Tagging API", "SSM", "STS"];
-
 /// Whose session, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionOptions {
@@ -133,10 +130,7 @@ impl Session {
         let Some(base) = config.credentials_provider() else {
             return Err(SessionError::NoCredentials { tried });
         };
-        let mut config = config.into_builder().time_source(OurClock(clock.clone())).build();
-        if is_without_tls(&config) {
-            config = config.into_builder().http_client(http_client::shared_without_tls()).build();
-        }
+        let config = config.into_builder().time_source(OurClock(clock.clone())).build();
         let config = with_credentials(&config, base, &clock);
         let config = match &options.role_arn {
             None => config,
@@ -212,11 +206,6 @@ fn endpoint_url(config: &SdkConfig, service_id: &str) -> Option<String> {
     let key =
         ServiceConfigKey::builder().service_id(service_id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     key.ok().and_then(|key| config.service_config()?.load_config(key)).or_else(given)
-}
-
-/// Whether every service is asked at an endpoint of plain HTTP, as those of a server on this machine are.
-fn is_without_tls(config: &SdkConfig) -> bool {
-    SERVICE_IDS.iter().all(|id| endpoint_url(config, id).is_some_and(|url| url.starts_with("http://")))
 }
 
 /// What an error calls the endpoint of STS.

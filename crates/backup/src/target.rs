@@ -13,9 +13,9 @@ pub struct Target {
     pub project: String,
     /// The environment: dev, prod, …
     pub environment: String,
-    /// The AWS account's number; `000000000000` for an embedded store.
+    /// The AWS account's number; `000000000000` for an embedded store, and for one in PostgreSQL that is given no other.
     pub account: String,
-    /// The AWS Region; `embedded` for an embedded store.
+    /// The AWS Region; `embedded` for an embedded store, and for one in PostgreSQL that is given no other.
     pub region: String,
     /// What kind of store it is.
     pub store: StoreKind,
@@ -29,6 +29,8 @@ pub enum StoreKind {
     Aws,
     /// The embedded store.
     Embedded,
+    /// A store in a PostgreSQL database.
+    Postgres,
 }
 
 impl fmt::Display for Target {

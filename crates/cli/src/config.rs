@@ -20,8 +20,9 @@ pub(crate) use flags::{
 };
 pub(crate) use period::Period;
 pub(crate) use settings::{
-    KeySettings, QuotaSettings, ReadingSettings, RecipientSettings, RecipientSource, RepositoryPlace,
-    RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings, prune_rules, selector_text,
+    DATABASE_VARIABLE, DatabaseSettings, KeySettings, QuotaSettings, ReadingSettings, RecipientSettings,
+    RecipientSource, RepositoryPlace, RepositorySettings, Settings, SigningKeySettings, StoreSettings, TargetSettings,
+    named_by_environment, prune_rules, selector_text,
 };
 pub(crate) use value::{Name, StoreChoice, TrustedSigner};
 

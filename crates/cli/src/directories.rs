@@ -94,6 +94,11 @@ impl Directories {
         Ok(self.keys()?.join("signing_ed25519"))
     }
 
+    /// The master key of a store in PostgreSQL.
+    pub(crate) fn database_master_key(&self) -> Result<PathBuf, ConfigError> {
+        Ok(self.keys()?.join("database.master.key"))
+    }
+
     /// The age identity that opens snapshots.
     pub(crate) fn identity(&self) -> Result<PathBuf, ConfigError> {
         Ok(self.keys()?.join("identity.age.txt"))

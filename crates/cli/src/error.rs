@@ -271,6 +271,16 @@ impl From<parados_server::tls::TlsError> for Failure {
     }
 }
 
+impl From<parados_store::PostgresOpenError> for Failure {
+    fn from(error: parados_store::PostgresOpenError) -> Self {
+        let kind = match error {
+            parados_store::PostgresOpenError::Database { .. } => FailureKind::Failed,
+            _ => FailureKind::Configuration,
+        };
+        Self::caused(kind, &error)
+    }
+}
+
 impl From<parados_aws::SessionError> for Failure {
     fn from(error: parados_aws::SessionError) -> Self {
         Self::caused(FailureKind::Failed, &error).hints(error.hints())

@@ -9,8 +9,8 @@ mod trust;
 
 pub(crate) use located::Located;
 pub(crate) use store::{
-    EMBEDDED_ACCOUNT, EMBEDDED_REGION, OpenedStore, connect, open_aws, open_database, open_embedded, open_throw_away,
-    quotas, user,
+    EMBEDDED_ACCOUNT, EMBEDDED_REGION, OpenedStore, connect, init_database, master_key_source, open_aws, open_database,
+    open_embedded, open_postgres, open_postgres_database, open_throw_away, quotas, user,
 };
 pub(crate) use target::{BackupOptions, BackupRun, Place, TOOL, repository_session};
 pub(crate) use trust::{Trust, pins, remember, trust};

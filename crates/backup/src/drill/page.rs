@@ -86,7 +86,7 @@ fn summary(evidence: &Evidence) -> String {
     let place = match (&evidence.into.prefix, evidence.into.kind) {
         (Some(_), _) => "under a scratch prefix of a real store",
         (None, StoreKind::Embedded) => "into a store made for it and thrown away after it",
-        (None, StoreKind::Aws) => "into a real store",
+        (None, StoreKind::Aws | StoreKind::Postgres) => "into a real store",
     };
     format!(
         "{what} was restored {place}, and all of it was read back and compared: {} of {} parameters came back as they were.",
@@ -131,6 +131,10 @@ fn into(evidence: &Evidence) -> Vec<Row> {
         StoreKind::Embedded => vec![("Store", "embedded, made for the drill".to_owned())],
         StoreKind::Aws => vec![
             ("Store", "AWS SSM Parameter Store".to_owned()),
+            ("Account, Region", format!("{}, {}", place.account, place.region)),
+        ],
+        StoreKind::Postgres => vec![
+            ("Store", "a store in PostgreSQL".to_owned()),
             ("Account, Region", format!("{}, {}", place.account, place.region)),
         ],
     };

@@ -20,7 +20,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, RetryConfig,
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, RetryConfig,
 };
 use parados_parameter::KeyId;
 
@@ -350,12 +350,8 @@ fn open_s3(bucket: &Bucket, options: &S3Options) -> object_store::Result<object_
         ServerSideEncryption::AwsKms(key) => builder.with_sse_kms_encryption(key.as_str()),
     };
     if let Some(endpoint) = endpoint(options) {
-        builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
-        if endpoint.starts_with("http://") {
-            // Without TLS no certificate is looked at, and reading those of the system takes as long as some twenty calls.
-            let plain = ClientOptions::new().with_allow_http(true).with_no_system_certificates(true);
-            builder = builder.with_client_options(plain);
-        }
+        builder =
+            builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(endpoint.starts_with("http://"));
     }
     builder.build()
 }

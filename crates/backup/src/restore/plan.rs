@@ -101,6 +101,9 @@ pub struct StoreIdentity {
     /// The folder of an embedded store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// The URL of a store in PostgreSQL, without its password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
 }
 
 /// What was asked for, in words, so that a saved plan says where it came from. Nothing is decided by it any more.

@@ -71,6 +71,7 @@ mod tests {
                 account: "123456789012".into(),
                 region: "eu-west-1".into(),
                 folder: None,
+                database: None,
             },
             options: PlannedOptions::default(),
             fingerprint_key: SigningKey::from_seed(&[9; 32], "").fingerprint_key("r").id().clone(),

@@ -246,7 +246,13 @@ impl Bench {
 }
 
 pub(crate) fn identity() -> StoreIdentity {
-    StoreIdentity { kind: StoreKind::Aws, account: "123456789012".into(), region: "eu-west-1".into(), folder: None }
+    StoreIdentity {
+        kind: StoreKind::Aws,
+        account: "123456789012".into(),
+        region: "eu-west-1".into(),
+        folder: None,
+        database: None,
+    }
 }
 
 /// Everything in a store but dates, a line for each version: what two stores that are equal have in common.

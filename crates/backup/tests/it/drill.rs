@@ -44,6 +44,7 @@ fn context(shop: &Shop, store: SharedStore, source: &RestoreSource) -> DrillCont
             account: "000000000000".into(),
             region: "embedded".into(),
             folder: None,
+            database: None,
         },
         scratch: None,
         quotas: Quotas::default(),
@@ -66,6 +67,7 @@ fn in_scratch(shop: &Shop, store: SharedStore, source: &RestoreSource) -> DrillC
             account: "123456789012".into(),
             region: "eu-west-1".into(),
             folder: None,
+            database: None,
         },
         ..context(shop, store, source)
     }

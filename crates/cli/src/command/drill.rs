@@ -37,7 +37,7 @@ const NAMES_IN_FLIGHT: usize = 16;
 pub(crate) struct Args {
     /// latest, an id or its beginning, @2025-10-15, @2025-10-15T12:00Z, a data object's key; or a document in a file [default: latest]
     source: Option<SourceReference>,
-    /// Where to restore to: embedded, a store that is thrown away; or under a scratch prefix of a real one, aws or embedded:DIR
+    /// Where to restore to: embedded, a store that is thrown away; or under a scratch prefix of a real one, aws, embedded:DIR or postgres://…
     #[arg(long, value_name = "STORE", default_value = "embedded")]
     into: StoreChoice,
     /// What was encrypted under OLD is encrypted under NEW; *=NEW means every key; can be given several times

@@ -1,18 +1,19 @@
 //! `parados init`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use parados_backup::repository::{Repository, RepositoryUrl};
 use parados_backup::signature::SigningKey;
 use parados_parameter::{Clock as _, KeyId, SystemClock};
-use parados_store::{EmbeddedStore, InitOptions, MasterKeySource};
+use parados_store::{EmbeddedStore, InitOptions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::GlobalArgs;
-use crate::config::{RecipientSettings, RepositorySettings, StoreChoice, TargetSettings};
+use crate::config::{
+    DatabaseSettings, RecipientSettings, RepositorySettings, StoreChoice, StoreSettings, TargetSettings,
+};
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::runtime;
@@ -21,9 +22,13 @@ use crate::wiring::{self, keys, repository};
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The store to make: embedded or embedded:DIR
+    /// The store to make: embedded, embedded:DIR, postgres://USER@HOST/DATABASE, or postgres for the database that PARADOS_DATABASE_URL
+    /// names
     #[arg(long, value_name = "STORE", default_value = "embedded")]
     store: StoreChoice,
+    /// The file for the master key of a store in PostgreSQL [default: database.master.key beside the other keys]
+    #[arg(long, value_name = "FILE", env = "PARADOS_MASTER_KEY")]
+    master_key: Option<PathBuf>,
     /// Where snapshots go [default: a folder beside the store]
     #[arg(long, value_name = "URL")]
     repository: Option<RepositoryUrl>,
@@ -58,9 +63,14 @@ pub(crate) struct InitItem {
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let directories = Directories::of_user();
     let store = match &args.store {
-        StoreChoice::Embedded(folder) => folder.clone().map_or_else(|| directories.store(), Ok)?,
+        StoreChoice::Embedded(folder) => {
+            StoreSettings::Embedded(folder.clone().map_or_else(|| directories.store(), Ok)?)
+        }
+        StoreChoice::Postgres(url) => {
+            StoreSettings::Postgres(DatabaseSettings::resolve(url.as_ref(), args.master_key.clone(), &directories)?)
+        }
         StoreChoice::Aws => {
-            return Err(Failure::usage("Parameter Store of AWS is there already; init makes an embedded store")
+            return Err(Failure::usage("Parameter Store of AWS is there already; init makes a store of one's own")
                 .hint("leave --store out, or write --store embedded:DIR"));
         }
     };
@@ -82,7 +92,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     })
 }
 
-async fn init(args: &Args, directories: &Directories, store: PathBuf) -> Result<InitReport> {
+async fn init(args: &Args, directories: &Directories, store: StoreSettings) -> Result<InitReport> {
     let now = SystemClock.now();
     keys::private_folder(directories.data()?)?;
     keys::private_folder(&directories.keys()?)?;
@@ -100,19 +110,22 @@ async fn init(args: &Args, directories: &Directories, store: PathBuf) -> Result<
     })
 }
 
-async fn init_store(args: &Args, directory: PathBuf) -> Result<InitItem> {
-    let made = !EmbeddedStore::exists(&directory);
-    let place = directory.display().to_string();
-    if made {
-        let master_key = match &args.key_id {
-            None => MasterKeySource::File,
-            Some(key) => {
-                let session = wiring::connect(&TargetSettings::default()).await?;
-                MasterKeySource::KeyManagement { service: Arc::new(session.key_management()), key: key.clone() }
+async fn init_store(args: &Args, store: StoreSettings) -> Result<InitItem> {
+    let (place, made) = match store {
+        StoreSettings::Postgres(database) => {
+            let made = wiring::init_database(&database, args.key_id.as_ref()).await?;
+            (database.url.to_string(), made)
+        }
+        StoreSettings::Embedded(directory) => {
+            let (place, made) = (directory.display().to_string(), !EmbeddedStore::exists(&directory));
+            if made {
+                let master_key = wiring::master_key_source(args.key_id.as_ref()).await?;
+                EmbeddedStore::init(&InitOptions { directory, master_key }).await?;
             }
-        };
-        EmbeddedStore::init(&InitOptions { directory, master_key }).await?;
-    }
+            (place, made)
+        }
+        StoreSettings::Aws(_) => ("AWS".to_owned(), false),
+    };
     Ok(InitItem { what: "store", place, made })
 }
 

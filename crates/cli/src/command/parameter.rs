@@ -71,6 +71,7 @@ fn with_store<T>(
     runtime::run(async {
         let opened = match &settings {
             StoreSettings::Embedded(folder) => wiring::open_embedded(folder).await?,
+            StoreSettings::Postgres(database) => wiring::open_postgres(database).await?,
             StoreSettings::Aws(targets) => {
                 let target = targets.first().cloned().unwrap_or_default();
                 wiring::open_aws(&target, &QuotaSettings::default()).await?

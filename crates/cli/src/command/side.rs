@@ -166,6 +166,7 @@ impl SideFlags<'_> {
         )?;
         let opened = match &settings.store {
             StoreSettings::Embedded(folder) => wiring::open_embedded(folder).await?,
+            StoreSettings::Postgres(database) => wiring::open_postgres(database).await?,
             StoreSettings::Aws(targets) => wiring::open_aws(one_target(targets, of)?, &settings.quota).await?,
         };
         Ok(Live {

@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod init;
 mod key;
 mod place;
 mod policy;
@@ -25,6 +26,8 @@ pub(crate) use rekey::RekeyView;
 /// What is done with a store of one's own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Make an empty store, before the first server or command needs it
+    Init(init::Args),
     /// Serve a parameter store that any AWS client uses unchanged
     Serve(Box<serve::Args>),
     /// Make, list, rotate and revoke the access keys that clients sign with
@@ -71,6 +74,7 @@ fn own() -> AccountRegion {
 /// Does it, and says with what code the process ends.
 pub(crate) fn run(verb: &Verb, global: &GlobalArgs) -> Result<u8> {
     match verb {
+        Verb::Init(args) => init::run(args, global).map(|()| exit_code::COMPLETE),
         Verb::Serve(args) => serve::run(args, global).map(|()| exit_code::COMPLETE),
         Verb::Key(verb) => key::run(verb, global).map(|()| exit_code::COMPLETE),
         Verb::Policy(verb) => policy::run(verb, global).map(|()| exit_code::COMPLETE),

@@ -99,8 +99,8 @@ fn check_targets(targets: Option<&Spanned<Vec<TargetSection>>>, store: Option<&S
             "name one, or take `targets` out for the credentials at hand",
         );
     }
-    if matches!(store, Some(StoreChoice::Embedded(_))) {
-        return refuse(*referenced, "an embedded store has no targets", "take `targets` out, or write `store: aws`");
+    if matches!(store, Some(StoreChoice::Embedded(_) | StoreChoice::Postgres(_))) {
+        return refuse(*referenced, "a store of one's own has no targets", "take `targets` out, or write `store: aws`");
     }
     let (mut seen, mut places) = (BTreeSet::new(), BTreeSet::new());
     for target in targets {

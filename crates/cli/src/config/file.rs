@@ -21,9 +21,13 @@ macro_rules! with_settings {
         #[serde(deny_unknown_fields)]
         pub(crate) struct $name {
             $($own)*
-            /// Where the parameters are: `aws`, `embedded`, or `embedded:DIR`. By default `aws`.
+            /// Where the parameters are: `aws`, `embedded`, `embedded:DIR`, `postgres://USER@HOST/DATABASE` without a password, or
+            /// `postgres` for the database that the variable PARADOS_DATABASE_URL names. By default `aws`.
             #[schemars(example = &"aws")]
             pub(crate) store: Option<Parsed<StoreChoice>>,
+            /// The file of the master key of a store in PostgreSQL. By default the one that `parados init` makes. `~/` is the home
+            /// folder; what is relative is relative to this file.
+            pub(crate) master_key: Option<String>,
             /// What is backed up, each with a chain of snapshots of its own. By default the one place that the credentials at hand
             /// lead to.
             #[schemars(with = "Option<Vec<TargetSection>>")]

@@ -15,9 +15,13 @@ use super::value::{Account, Name, Region, RoleArn, StoreChoice, TrustedSigner};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct StoreFlags {
-    /// Where the parameters are: aws, embedded or embedded:DIR
+    /// Where the parameters are: aws, embedded, embedded:DIR, postgres://USER@HOST/DATABASE, or postgres for the database that
+    /// PARADOS_DATABASE_URL names
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
+    /// The file of the master key of a store in PostgreSQL [default: the one that `parados init` made]
+    #[arg(long, value_name = "FILE", env = "PARADOS_MASTER_KEY")]
+    pub(crate) master_key: Option<PathBuf>,
     /// The AWS Region
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<Region>,

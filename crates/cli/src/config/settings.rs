@@ -1,6 +1,7 @@
 //! What is to be done for one environment: what the file says, with what the command line says in its place, and the defaults for
 //! what neither says.
 
+mod database;
 mod keep;
 mod keys;
 mod reading;
@@ -14,6 +15,7 @@ use parados_backup::repository::RepositoryUrl;
 use parados_backup::seal::Recipient;
 use parados_parameter::{KeyId, Selector};
 
+pub(crate) use self::database::{DATABASE_VARIABLE, DatabaseSettings, named_by_environment};
 pub(crate) use self::keep::prune_rules;
 pub(crate) use self::keys::{KeySettings, RecipientSource};
 pub(crate) use self::reading::ReadingSettings;
@@ -67,6 +69,8 @@ pub(crate) enum StoreSettings {
     Aws(Vec<TargetSettings>),
     /// In this folder.
     Embedded(PathBuf),
+    /// In this PostgreSQL database.
+    Postgres(DatabaseSettings),
 }
 
 /// An account and Region, and how to get in. What is absent is as the AWS configuration has it.
@@ -163,7 +167,9 @@ impl Settings {
         let repository_place = match environment.repository.clone().or_else(|| sources.repository(directories, base)) {
             Some(url) => RepositoryPlace::At(url),
             None => match store_settings {
-                StoreSettings::Embedded(_) => RepositoryPlace::Folder(directories.repository()?),
+                StoreSettings::Embedded(_) | StoreSettings::Postgres(_) => {
+                    RepositoryPlace::Folder(directories.repository()?)
+                }
                 StoreSettings::Aws(_) => {
                     RepositoryPlace::BucketNamedBy(format!("/{project}/{name}/backup/s3-bucket-name"))
                 }
@@ -293,7 +299,9 @@ fn resolve_recipients(
     let in_file = sources.pick(|top| top.recipients.as_ref(), |section| section.recipients.as_ref());
     Ok(match (in_file, store) {
         (Some(keys), _) => RecipientSettings::Keys(keys.iter().map(|key| key.0.clone()).collect()),
-        (None, StoreSettings::Embedded(_)) => RecipientSettings::IdentityFile(directories.identity()?),
+        (None, StoreSettings::Embedded(_) | StoreSettings::Postgres(_)) => {
+            RecipientSettings::IdentityFile(directories.identity()?)
+        }
         (None, StoreSettings::Aws(_)) => RecipientSettings::Keys(Vec::new()),
     })
 }

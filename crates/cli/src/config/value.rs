@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use parados_backup::signature::{PublicKey, parse_public_key};
 use parados_parameter::Invalid;
+use parados_store::DatabaseUrl;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
@@ -56,7 +57,12 @@ pub(crate) enum StoreChoice {
     Aws,
     /// The embedded store, in this folder or in the default one.
     Embedded(Option<PathBuf>),
+    /// A store in this PostgreSQL database, or in the one that the environment names.
+    Postgres(Option<DatabaseUrl>),
 }
+
+/// What a store can be.
+const STORES: &str = "it is aws, embedded, embedded:DIR, postgres or postgres://USER@HOST/DATABASE";
 
 impl FromStr for StoreChoice {
     type Err = Invalid;
@@ -65,18 +71,24 @@ impl FromStr for StoreChoice {
         match text {
             "aws" => Ok(Self::Aws),
             "embedded" => Ok(Self::Embedded(None)),
-            _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-                // The URL may hold a password, so it is not repeated.
-                Err(Invalid::new("store", "postgres://…", "PostgreSQL is not in this release; use aws or embedded"))
-            }
-            _ if text.contains("://") => Err(Invalid::new("store", "a URL", "it is aws, embedded, or embedded:DIR")),
+            "postgres" => Ok(Self::Postgres(None)),
+            url if DatabaseUrl::is_meant_by(url) => match url.parse::<DatabaseUrl>()? {
+                // It is not repeated.
+                url if url.has_password() => Err(Invalid::new("store", "postgres://…", PASSWORD_RULE)),
+                url => Ok(Self::Postgres(Some(url))),
+            },
+            _ if text.contains("://") => Err(Invalid::new("store", "a URL", STORES)),
             _ => match text.strip_prefix("embedded:") {
                 Some(folder) if !folder.is_empty() => Ok(Self::Embedded(Some(folder.into()))),
-                _ => Err(Invalid::new("store", text, "it is aws, embedded, or embedded:DIR")),
+                _ => Err(Invalid::new("store", text, STORES)),
             },
         }
     }
 }
+
+/// Why a URL with a password is refused, where others can read it.
+pub(crate) const PASSWORD_RULE: &str = "others can read a password here: put the URL with it into the environment, as PARADOS_DATABASE_URL, \
+     and write postgres in its place; or leave the password to PGPASSWORD or the file ~/.pgpass";
 
 /// Whose signatures count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +205,10 @@ mod tests {
         assert_eq!("embedded:/x".parse(), Ok(StoreChoice::Embedded(Some("/x".into()))));
         assert_eq!("embedded".parse(), Ok(StoreChoice::Embedded(None)));
         let message = "postgres://me:hunter2@host/db".parse::<StoreChoice>().unwrap_err().to_string();
-        assert!(message.contains("not in this release") && !message.contains("hunter2"), "{message}");
+        assert!(message.contains("PARADOS_DATABASE_URL") && !message.contains("hunter2"), "{message}");
+        let url = "postgres://me@host/db";
+        assert_eq!(url.parse(), Ok(StoreChoice::Postgres(Some(url.parse().unwrap()))));
+        assert_eq!("postgres".parse(), Ok(StoreChoice::Postgres(None)));
         "embedded:".parse::<StoreChoice>().unwrap_err();
     }
 

@@ -5,7 +5,7 @@ use parados_aws::Session;
 use parados_backup::repository::{Objects, Repository, RepositoryUrl};
 use parados_parameter::ParameterStore;
 
-use super::{connect, open_aws, open_embedded, repository};
+use super::{connect, open_aws, open_embedded, open_postgres, repository};
 use crate::cli::GlobalArgs;
 use crate::config::{EnvironmentFlags, RepositoryPlace, RepositorySettings, StoreFlags, StoreSettings, TargetSettings};
 use crate::directories::Directories;
@@ -35,6 +35,7 @@ impl Located {
                     Some(open_aws(&target, &Default::default()).await?)
                 }
                 StoreSettings::Embedded(folder) => Some(open_embedded(&folder).await?),
+                StoreSettings::Postgres(database) => Some(open_postgres(&database).await?),
             },
             RepositoryPlace::At(_) | RepositoryPlace::Folder(_) => None,
         };

@@ -9,10 +9,13 @@ use parados_parameter::decorator::adaptive::{Adaptive, AdaptiveOptions};
 use parados_parameter::decorator::metered::{CallMeter, Metered};
 use parados_parameter::decorator::quota::{Quotas, Rate};
 use parados_parameter::decorator::retry::{Retry, RetryOptions};
-use parados_parameter::{KeyManagement, QuotaGroup, SharedStore, SystemClock};
-use parados_store::{EmbeddedStore, OpenError, OpenOptions, SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions};
+use parados_parameter::{KeyId, KeyManagement, QuotaGroup, SharedStore, SystemClock};
+use parados_store::{
+    EmbeddedStore, MasterKeySource, OpenError, OpenOptions, PostgresDatabase, PostgresOpenError, PostgresOptions,
+    SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions,
+};
 
-use crate::config::{QuotaSettings, TargetSettings};
+use crate::config::{DatabaseSettings, QuotaSettings, TargetSettings};
 use crate::error::{Failure, Result};
 
 /// The account of an embedded store.
@@ -106,6 +109,67 @@ pub(crate) async fn open_database(
         }
         other => Ok(other?),
     }
+}
+
+/// Opens the store of one account and Region of a PostgreSQL database.
+pub(crate) async fn open_postgres(settings: &DatabaseSettings) -> Result<OpenedStore> {
+    let database = open_postgres_database(settings, None).await?;
+    let place = settings.url.place();
+    let meter = Arc::new(CallMeter::default());
+    Ok(OpenedStore {
+        store: Arc::new(Metered::new(Arc::new(database.postgres_store(place, &user())), meter.clone())),
+        meter,
+        kind: StoreKind::Postgres,
+        account: place.account().to_owned(),
+        region: place.region().to_owned(),
+        session: None,
+    })
+}
+
+/// Opens a PostgreSQL database; an empty one becomes a store where `create` is given. Where its master key is wrapped under a KMS key,
+/// AWS is asked to unwrap it.
+pub(crate) async fn open_postgres_database(
+    settings: &DatabaseSettings,
+    create: Option<&MasterKeySource>,
+) -> Result<PostgresDatabase> {
+    let options = |key_management: Option<Arc<dyn KeyManagement>>| PostgresOptions {
+        create: create.cloned(),
+        key_management,
+        ..PostgresOptions::new(settings.url.clone(), &settings.master_key, Arc::new(SystemClock))
+    };
+    match PostgresDatabase::open(options(None)).await {
+        Err(PostgresOpenError::MasterKey(OpenError::KeyManagementMissing { .. })) => {
+            let session = connect(&TargetSettings::default()).await?;
+            Ok(PostgresDatabase::open(options(Some(Arc::new(session.key_management())))).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Makes an empty database a store, whose master key is wrapped under `key_id` where it is given; says whether it was none before.
+pub(crate) async fn init_database(settings: &DatabaseSettings, key_id: Option<&KeyId>) -> Result<bool> {
+    let source = master_key_source(key_id).await?;
+    let key_management = match &source {
+        MasterKeySource::KeyManagement { service, .. } => Some(service.clone()),
+        _ => None,
+    };
+    let options = PostgresOptions {
+        create: Some(source),
+        key_management,
+        ..PostgresOptions::new(settings.url.clone(), &settings.master_key, Arc::new(SystemClock))
+    };
+    match PostgresDatabase::init(options).await {
+        Ok(()) => Ok(true),
+        Err(PostgresOpenError::AlreadyInitialised { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How a new store keeps its master key: in a file, or wrapped under a KMS key.
+pub(crate) async fn master_key_source(key_id: Option<&KeyId>) -> Result<MasterKeySource> {
+    let Some(key) = key_id else { return Ok(MasterKeySource::File) };
+    let session = connect(&TargetSettings::default()).await?;
+    Ok(MasterKeySource::KeyManagement { service: Arc::new(session.key_management()), key: key.clone() })
 }
 
 /// Makes an embedded store in `folder` that is gone when it is dropped.

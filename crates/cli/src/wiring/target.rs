@@ -15,8 +15,8 @@ use parados_backup::target::Target;
 use parados_parameter::{Clock as _, KeyManagement, SystemClock};
 use tokio::sync::Mutex;
 
-use super::{OpenedStore, connect, keys, open_aws, open_embedded, pins, remember, repository};
-use crate::config::{RepositoryPlace, Settings, StoreSettings, TargetSettings};
+use super::{OpenedStore, connect, keys, open_aws, open_embedded, open_postgres, pins, remember, repository};
+use crate::config::{DatabaseSettings, RepositoryPlace, Settings, StoreSettings, TargetSettings};
 use crate::directories::Directories;
 use crate::error::Result;
 
@@ -48,6 +48,8 @@ pub(crate) enum Place<'a> {
     Aws(&'a TargetSettings),
     /// The embedded store in this folder.
     Embedded(&'a std::path::Path),
+    /// A store in this PostgreSQL database.
+    Postgres(&'a DatabaseSettings),
 }
 
 impl<'a> BackupRun<'a> {
@@ -68,6 +70,7 @@ impl<'a> BackupRun<'a> {
         match &settings.store {
             StoreSettings::Aws(targets) => targets.iter().map(Place::Aws).collect(),
             StoreSettings::Embedded(folder) => vec![Place::Embedded(folder)],
+            StoreSettings::Postgres(database) => vec![Place::Postgres(database)],
         }
     }
 
@@ -80,6 +83,7 @@ impl<'a> BackupRun<'a> {
         let opened = match place {
             Place::Aws(target) => open_aws(target, &settings.quota).await?,
             Place::Embedded(folder) => open_embedded(folder).await?,
+            Place::Postgres(database) => open_postgres(database).await?,
         };
         let key_management = self.key_management(&opened).await?;
         let context = BackupContext {
@@ -145,7 +149,7 @@ impl<'a> BackupRun<'a> {
         }
         let target = match place {
             Place::Aws(target) => Some(target),
-            Place::Embedded(_) => None,
+            Place::Embedded(_) | Place::Postgres(_) => None,
         };
         let session = repository_session(self.settings, &url, target, opened).await?;
         let session = session.as_ref();

@@ -26,6 +26,7 @@ mod key;
 mod kms;
 mod parados;
 mod parameter;
+mod postgres;
 mod prune;
 mod restore;
 mod restore_apply;

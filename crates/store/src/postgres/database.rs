@@ -133,6 +133,11 @@ impl PostgresDatabase {
         PostgresStore { engine: self.engine.clone(), at: at.clone(), user: user.into() }
     }
 
+    /// Its connections, for the tables that a server has of its own in the same database.
+    pub fn pool(&self) -> &PgPool {
+        &self.engine.pool
+    }
+
     /// Where it is.
     pub fn url(&self) -> &DatabaseUrl {
         &self.engine.url

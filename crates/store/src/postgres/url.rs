@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use parados_parameter::{AccountRegion, Invalid};
 use sqlx::ConnectOptions as _;
@@ -31,12 +32,13 @@ const PARAMETERS: &[&str] = &[
 /// `postgres://user:password@host:5432/database?sslmode=verify-full&account=123456789012&region=eu-west-1`.
 ///
 /// What it does not say is as PostgreSQL's own clients have it: `PGHOST`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE` and so on out of the
-/// environment, and the password file. Shown, it has no password.
+/// environment, and the password file. Shown, it has no password. Two are equal when they are shown alike.
 #[derive(Clone)]
 pub struct DatabaseUrl {
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     place: AccountRegion,
     shown: String,
+    has_password: bool,
 }
 
 impl DatabaseUrl {
@@ -50,8 +52,13 @@ impl DatabaseUrl {
         &self.place
     }
 
+    /// Whether the password is in it, so that it must not stand where others can read it.
+    pub fn has_password(&self) -> bool {
+        self.has_password
+    }
+
     pub(super) fn connect_options(&self) -> PgConnectOptions {
-        self.options.clone().disable_statement_logging()
+        PgConnectOptions::clone(&self.options).disable_statement_logging()
     }
 }
 
@@ -66,45 +73,48 @@ impl FromStr for DatabaseUrl {
         }
         let mut url = Url::parse(text).map_err(|error| invalid(&format!("it is not a URL: {error}")))?;
         let (mut account, mut region) = (EMBEDDED_ACCOUNT.to_owned(), EMBEDDED_REGION.to_owned());
-        let mut kept = Vec::new();
-        for (key, value) in url.query_pairs() {
-            match &*key {
-                "account" => account = value.into_owned(),
-                "region" => region = value.into_owned(),
-                key if PARAMETERS.contains(&key) => kept.push((key.to_owned(), value.into_owned())),
+        let (mut own, mut shown) = (Vec::new(), Vec::new());
+        let mut has_password = url.password().is_some();
+        for (key, value) in url.query_pairs().into_owned() {
+            match key.as_str() {
+                "account" => account.clone_from(&value),
+                "region" => region.clone_from(&value),
+                known if PARAMETERS.contains(&known) => own.push((key.clone(), value.clone())),
                 key => {
                     let rule = format!("{key:?} is not one of account, region, {}", PARAMETERS.join(", "));
                     return Err(invalid(&rule));
                 }
             }
-        }
-        url.set_query(None);
-        if !kept.is_empty() {
-            url.query_pairs_mut().extend_pairs(&kept);
+            match key.as_str() {
+                "password" => has_password = true,
+                _ => shown.push((key, value)),
+            }
         }
         let place = AccountRegion::new(&account, &region)?;
+        set_query(&mut url, &own);
         let options = PgConnectOptions::from_url(&url).map_err(|_| {
             invalid("one of its parts is not as it has to be (the port, sslmode, statement-cache-capacity, or what is escaped)")
         })?;
-        let shown = shown(&options, &place);
-        Ok(Self { options, place, shown })
+        set_query(&mut url, &shown);
+        url.set_password(None).map_err(|()| invalid("it has a password and no host"))?;
+        Ok(Self { options: Arc::new(options), place, shown: url.into(), has_password })
     }
 }
 
-/// The URL without what is secret or does not say where the database is.
-fn shown(options: &PgConnectOptions, place: &AccountRegion) -> String {
-    let host = match options.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => options.get_host().to_owned(),
-    };
-    let (user, port) = (options.get_username(), options.get_port());
-    let database = options.get_database().unwrap_or(user);
-    let mut shown = format!("postgres://{user}@{host}:{port}/{database}");
-    if (place.account(), place.region()) != (EMBEDDED_ACCOUNT, EMBEDDED_REGION) {
-        shown += &format!("?account={}&region={}", place.account(), place.region());
+fn set_query(url: &mut Url, pairs: &[(String, String)]) {
+    url.set_query(None);
+    if !pairs.is_empty() {
+        url.query_pairs_mut().extend_pairs(pairs);
     }
-    shown
 }
+
+impl PartialEq for DatabaseUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.shown == other.shown
+    }
+}
+
+impl Eq for DatabaseUrl {}
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,7 +138,10 @@ mod tests {
     fn a_url_is_shown_without_its_password() {
         let text = "postgresql://ada:hunter2@db.example.com:6432/shop?sslmode=require&password=hunter3&account=123456789012&region=eu-west-1";
         let url: DatabaseUrl = text.parse().unwrap();
-        assert_eq!(url.to_string(), "postgres://ada@db.example.com:6432/shop?account=123456789012&region=eu-west-1");
+        let shown = "postgresql://ada@db.example.com:6432/shop?sslmode=require&account=123456789012&region=eu-west-1";
+        assert_eq!(url.to_string(), shown);
+        assert_eq!(shown.parse::<DatabaseUrl>().unwrap(), url, "it can be read again");
+        assert!(url.has_password() && !shown.parse::<DatabaseUrl>().unwrap().has_password());
         assert!(!format!("{url:?}").contains("hunter"));
         assert_eq!(url.place().to_string(), "123456789012/eu-west-1");
         assert_eq!(url.connect_options().get_host(), "db.example.com");
@@ -138,7 +151,7 @@ mod tests {
     fn what_is_not_said_is_the_embedded_place() {
         let url: DatabaseUrl = "postgres://ada@localhost/shop?host=/run/postgresql".parse().unwrap();
         assert_eq!(url.place().to_string(), "000000000000/embedded");
-        assert!(url.to_string().ends_with("@/run/postgresql:5432/shop"), "{url}");
+        assert_eq!(url.connect_options().get_socket().unwrap(), std::path::Path::new("/run/postgresql"));
     }
 
     #[rstest]

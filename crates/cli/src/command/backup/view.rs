@@ -114,6 +114,10 @@ pub(super) fn target(place: Place<'_>, settings: &Settings) -> Target {
     let (account, region, store) = match place {
         Place::Aws(target) => (or_unknown(&target.account), or_unknown(&target.region), StoreKind::Aws),
         Place::Embedded(_) => (or_unknown(&None), or_unknown(&None), StoreKind::Embedded),
+        Place::Postgres(database) => {
+            let place = database.url.place();
+            (place.account().to_owned(), place.region().to_owned(), StoreKind::Postgres)
+        }
     };
     Target { project: settings.project.clone(), environment: settings.environment.clone(), account, region, store }
 }

@@ -11,7 +11,7 @@ use parados_parameter::{
 use parados_store::{EmbeddedStore, OpenError, OpenOptions};
 
 use super::check::DoctorView;
-use crate::config::{Config, RepositoryPlace, Settings, StoreSettings, TargetSettings};
+use crate::config::{Config, DatabaseSettings, RepositoryPlace, Settings, StoreSettings, TargetSettings};
 use crate::error::{Failure, Result};
 use crate::wiring::{self, OpenedStore, keys, repository};
 
@@ -25,6 +25,7 @@ pub(super) async fn examine(settings: &Settings, config: Option<&Config>) -> Doc
     let recipients = examine_recipients(&mut view, settings);
     match &settings.store {
         StoreSettings::Embedded(folder) => examine_embedded(&mut view, settings, folder, &recipients).await,
+        StoreSettings::Postgres(database) => examine_postgres(&mut view, settings, database, &recipients).await,
         StoreSettings::Aws(targets) => {
             for target in targets {
                 examine_target(&mut view, settings, target, &recipients).await;
@@ -66,6 +67,20 @@ async fn examine_embedded(view: &mut DoctorView, settings: &Settings, folder: &P
     let opened = wiring::open_embedded(folder).await;
     let Some(opened) = view.note("store", opened, |_| folder.display().to_string()) else { return };
     view.note("master key", master_key(folder).await, |()| "it opens the store's values".to_owned());
+    examine_kms(view, &opened, recipients).await;
+    examine_repository(view, settings, None, &opened).await;
+}
+
+/// A database whose master key is another's does not open, and says so.
+async fn examine_postgres(
+    view: &mut DoctorView,
+    settings: &Settings,
+    database: &DatabaseSettings,
+    recipients: &[Recipient],
+) {
+    let opened = wiring::open_postgres(database).await;
+    let Some(opened) = view.note("store", opened, |_| database.url.to_string()) else { return };
+    view.ok("master key", format!("{} opens the store's values", database.master_key.display()));
     examine_kms(view, &opened, recipients).await;
     examine_repository(view, settings, None, &opened).await;
 }

@@ -43,6 +43,7 @@ impl Place {
                     account: opened.account,
                     region: opened.region,
                     folder: None,
+                    database: None,
                 },
                 store: opened.store,
                 meter: opened.meter,

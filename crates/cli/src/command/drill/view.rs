@@ -84,6 +84,9 @@ fn place(evidence: &Evidence) -> String {
     match (&place.prefix, place.kind) {
         (None, _) => "an embedded store, thrown away since".to_owned(),
         (Some(prefix), StoreKind::Embedded) => format!("{prefix} of an embedded store"),
+        (Some(prefix), StoreKind::Postgres) => {
+            format!("{prefix} of {}/{} in PostgreSQL", place.account, place.region)
+        }
         (Some(prefix), StoreKind::Aws) => format!("{prefix} of {}/{}", place.account, place.region),
     }
 }

@@ -159,8 +159,9 @@ impl<'a> Doing<'a> {
 
     /// The store of a plan: the one that is named, or the plan's own.
     pub(super) async fn store_of(&self, plan: &RestorePlan, source: &OpenedSource) -> Result<OpenedInto> {
-        let planned = match (&plan.into.kind, &plan.into.folder) {
-            (StoreKind::Embedded, Some(folder)) => format!("embedded:{folder}").parse().ok(),
+        let planned = match (&plan.into.kind, &plan.into.folder, &plan.into.database) {
+            (StoreKind::Embedded, Some(folder), _) => format!("embedded:{folder}").parse().ok(),
+            (StoreKind::Postgres, _, Some(database)) => database.parse().ok(),
             _ => None,
         };
         let names_one = self.args.into.is_some() || self.args.store.store.is_some();

@@ -20,7 +20,7 @@ use crate::config::{
 };
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
-use crate::wiring::{OpenedStore, keys, open_aws, open_embedded, quotas, trust};
+use crate::wiring::{OpenedStore, keys, open_aws, open_embedded, open_postgres, quotas, trust};
 
 /// What is restored, as a person names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,12 +129,18 @@ impl RestoreFlags<'_> {
         let directories = Directories::of_user();
         let settings =
             Settings::resolve(config.as_ref(), &directories, &store, &environment, self.selector, self.snapshot)?;
-        let (opened, folder) = match &settings.store {
-            StoreSettings::Embedded(folder) => (open_embedded(folder).await?, Some(lasting(folder)?)),
-            StoreSettings::Aws(targets) => (open_aws(one_target(targets, of)?, &settings.quota).await?, None),
+        let opened = match &settings.store {
+            StoreSettings::Embedded(folder) => open_embedded(folder).await?,
+            StoreSettings::Postgres(database) => open_postgres(database).await?,
+            StoreSettings::Aws(targets) => open_aws(one_target(targets, of)?, &settings.quota).await?,
         };
-        let identity =
-            StoreIdentity { kind: opened.kind, account: opened.account.clone(), region: opened.region.clone(), folder };
+        let (folder, database) = match &settings.store {
+            StoreSettings::Embedded(folder) => (Some(lasting(folder)?), None),
+            StoreSettings::Postgres(database) => (None, Some(database.url.to_string())),
+            StoreSettings::Aws(_) => (None, None),
+        };
+        let (account, region) = (opened.account.clone(), opened.region.clone());
+        let identity = StoreIdentity { kind: opened.kind, account, region, folder, database };
         let key_management = opened.session.as_ref().map(|session| Arc::new(session.key_management()) as _);
         let quotas = share_of_quotas(&settings.quota, opened.kind);
         Ok(OpenedInto { settings, opened, identity, quotas, key_management })
@@ -165,10 +171,10 @@ fn one_target<'a>(targets: &'a [TargetSettings], of: Option<&Target>) -> Result<
     }
 }
 
-/// What may be taken of the quotas; an embedded store has none.
+/// What may be taken of the quotas; a store of one's own has none.
 fn share_of_quotas(settings: &QuotaSettings, kind: StoreKind) -> Quotas {
     match kind {
-        StoreKind::Embedded => Quotas::default(),
+        StoreKind::Embedded | StoreKind::Postgres => Quotas::default(),
         StoreKind::Aws => {
             let share = settings.share.unwrap_or(1.0);
             let mut quotas = quotas(settings);

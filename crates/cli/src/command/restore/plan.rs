@@ -46,7 +46,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Restore")]
 pub(crate) struct RestoreArgs {
-    /// The store to restore into: aws, embedded or embedded:DIR [default: the environment's own]
+    /// The store to restore into: aws, embedded, embedded:DIR or postgres://… [default: the environment's own]
     #[arg(long, value_name = "STORE")]
     into: Option<StoreChoice>,
     /// The state of this time, 2025-10-15T12:00:00Z, by the versions that the snapshot has

@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     let undo = Undo::of(&undone, &journal);
     let doing = Doing::new(&args.doing, global);
     let progress = Progress::new(global.progress);
-    let (plan, source, into) = runtime::run(async {
+    // Opened for the plan, and again to do it: what is connected belongs to the runtime that it was opened in.
+    let open = async || {
         let source = match (&undo.snapshot, &undone.source) {
             (None, _) => doing.source_of(&undone).await?,
             (Some(id), source) => {
@@ -46,24 +47,31 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
             }
         };
         let into = doing.store_of(&undone, &source).await?;
+        Ok::<_, Failure>((source, into))
+    };
+    let plan = runtime::run(async {
+        let (source, into) = open().await?;
         let context = PlanContext {
-            source: source.source.clone(),
-            identities: source.identities.clone(),
-            store: into.opened.store.clone(),
-            into: into.identity.clone(),
-            quotas: into.quotas.clone(),
-            key_management: into.key_management.clone(),
-            fingerprints: source.fingerprints.clone(),
+            source: source.source,
+            identities: source.identities,
+            store: into.opened.store,
+            into: into.identity,
+            quotas: into.quotas,
+            key_management: into.key_management,
+            fingerprints: source.fingerprints,
             clock: Arc::new(SystemClock),
             tool: TOOL.to_owned(),
             id: PlanId::from_bytes(rand::random()),
         };
-        Ok((plan(&context, &undo.request, &progress.observer()).await?, source, into))
+        Ok(plan(&context, &undo.request, &progress.observer()).await?)
     })?;
     drop(progress);
     ask(&plan, args.doing.yes, global)?;
     let progress = Progress::new(global.progress);
-    let report = runtime::run(doing.apply(&plan, source, into, &progress));
+    let report = runtime::run(async {
+        let (source, into) = open().await?;
+        doing.apply(&plan, source, into, &progress).await
+    });
     drop(progress);
     say(&report?, global)
 }

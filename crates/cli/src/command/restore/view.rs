@@ -90,9 +90,10 @@ fn source(plan: &RestorePlan) -> String {
 }
 
 fn into(plan: &RestorePlan) -> String {
-    match &plan.into.folder {
-        Some(folder) => format!("the embedded store in {folder}"),
-        None => format!("AWS {}/{}", plan.into.account, plan.into.region),
+    match (&plan.into.folder, &plan.into.database) {
+        (Some(folder), _) => format!("the embedded store in {folder}"),
+        (None, Some(database)) => database.clone(),
+        (None, None) => format!("AWS {}/{}", plan.into.account, plan.into.region),
     }
 }
 
@@ -169,7 +170,7 @@ fn write_cost(text: &mut String, plan: &RestorePlan) {
         seconds => format!("{:.0} minutes", (seconds / 60.0).ceil()),
     };
     let money = match (plan.into.kind, estimate.monthly_dollars) {
-        (StoreKind::Embedded, _) => String::new(),
+        (StoreKind::Embedded | StoreKind::Postgres, _) => String::new(),
         (StoreKind::Aws, 0.0) => format!(", ${:.4}", estimate.call_dollars),
         (StoreKind::Aws, month) => format!(", ${:.4}, and {month:+.2} a month", estimate.call_dollars),
     };

@@ -112,6 +112,10 @@ fn expected(
         StoreSettings::Aws(targets) => {
             targets.iter().map(|one| target(one.account.clone(), one.region.clone())).collect()
         }
+        StoreSettings::Postgres(database) => {
+            let place = database.url.place();
+            vec![target(Some(place.account().to_owned()), Some(place.region().to_owned()))]
+        }
         StoreSettings::Embedded(_) => {
             vec![target(Some(EMBEDDED_ACCOUNT.to_owned()), Some(EMBEDDED_REGION.to_owned()))]
         }

@@ -84,6 +84,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
             account: args.of.of.account().to_owned(),
             region: args.of.of.region().to_owned(),
             folder: Some(folder.display().to_string()),
+            database: None,
         };
         let fingerprints = Arc::new(FingerprintKey::from_key(Zeroizing::new(rand::random())));
         let clock = Arc::new(SystemClock);

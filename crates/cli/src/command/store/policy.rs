@@ -199,7 +199,7 @@ async fn check(args: &CheckArgs, global: &GlobalArgs) -> Result<()> {
     let book = PolicyBook::new(policies.iter().map(|policy| (policy.name.as_str(), policy.text.as_str())));
     let tags = match (&*args.tags, ParameterName::parse(&args.name)) {
         ([], Ok(name)) if book.reads_tags() => {
-            let store = args.place.place()?.open().await?.store(&place, "parados store policy check");
+            let store = args.place.place()?.open().await?.database.store(&place, "parados store policy check");
             // What is not there has none.
             store.tags(std::slice::from_ref(&name)).await?.remove(&name).unwrap_or_default()
         }

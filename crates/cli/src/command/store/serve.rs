@@ -22,7 +22,7 @@ use parados_store::ParameterDatabase;
 use serde::Serialize;
 
 use self::backing::Backing;
-use super::place::{self, Place};
+use super::place::{self, PlaceArgs};
 use crate::cli::GlobalArgs;
 use crate::error::{Failure, FailureKind, Result};
 use crate::output::note;
@@ -34,12 +34,11 @@ pub(crate) struct Args {
     /// Where to listen; port 0 takes any that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4773")]
     listen: String,
-    /// The folder that parameters are kept in; made where it is missing
-    #[arg(long, value_name = "DIR", required_unless_present = "upstream")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Serve the parameters of AWS instead: reads are kept for --max-staleness, writes go through. Who asks AWS is who the
     /// environment's credentials say; half of its quota is used at most
-    #[arg(long, value_name = "STORE", conflicts_with = "data")]
+    #[arg(long, value_name = "STORE", conflicts_with_all = ["data", "database"])]
     upstream: Option<Upstream>,
     /// Most bytes of values and names that are kept in memory to be read again; 0 keeps none
     #[arg(long, value_name = "BYTES", default_value_t = CacheOptions::default().bytes)]
@@ -123,11 +122,15 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         return Err(Failure::usage("--upstream aws keeps no access keys of its own, so nobody could use this server")
             .hint("add --dev, which takes any credentials, on this machine alone"));
     }
+    let place = match args.upstream {
+        Some(Upstream::Aws) => None,
+        None => Some(args.place.place()?),
+    };
     let tls = args.tls.files().map(Tls::load).transpose()?;
     let listener = listen(args)?;
     runtime::run_server(async |stop| {
-        let Backing { database, state, service, place } = match &args.data {
-            Some(folder) => backing::open(&Place::Folder(folder.clone())).await?,
+        let Backing { database, state, service, place } = match &place {
+            Some(place) => backing::open(place).await?,
             None => backing::upstream().await?,
         };
         let signed = match state {

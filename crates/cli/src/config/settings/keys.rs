@@ -6,7 +6,7 @@ use super::sources::Sources;
 use super::targets::resolve_store;
 use super::{ReadingSettings, RecipientSettings, resolve_recipients};
 use crate::config::flags::{EnvironmentFlags, SnapshotFlags, StoreFlags, TrustFlags};
-use crate::config::{Config, ConfigError, StoreSettings};
+use crate::config::{Config, ConfigError};
 use crate::directories::Directories;
 
 /// Who can open snapshots, and what this machine has to open them with.
@@ -53,18 +53,16 @@ impl KeySettings {
         let base = config.map_or(Path::new(""), Config::folder);
         let store = resolve_store(&sources, store, environment, directories, base)?;
         let recipients = resolve_recipients(&sources, &SnapshotFlags::default(), &store, directories)?;
-        let source = match (&recipients, config, store) {
+        let source = match (&recipients, config) {
             (RecipientSettings::IdentityFile(_), ..) => RecipientSource::List(directories.recipients()?),
-            (RecipientSettings::Keys(_), Some(config), _) => RecipientSource::File {
+            (RecipientSettings::Keys(_), Some(config)) => RecipientSource::File {
                 file: config.path.display().to_string(),
                 environment: sources
                     .section
                     .filter(|section| section.recipients.is_some())
                     .map(|_| sources.environment.clone()),
             },
-            (RecipientSettings::Keys(_), None, StoreSettings::Embedded(_) | StoreSettings::Aws(_)) => {
-                RecipientSource::Flags
-            }
+            (RecipientSettings::Keys(_), None) => RecipientSource::Flags,
         };
         Ok(Self { recipients, source, reading })
     }

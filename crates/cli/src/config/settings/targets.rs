@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::sources::Sources;
-use super::{StoreSettings, TargetSettings};
+use super::{DatabaseSettings, StoreSettings, TargetSettings};
 use crate::config::ConfigError;
 use crate::config::file::TargetSection;
 use crate::config::flags::{EnvironmentFlags, StoreFlags};
@@ -29,6 +29,11 @@ pub(super) fn resolve_store(
             StoreChoice::Embedded(None) => Ok(StoreSettings::Embedded(directories.store()?)),
             StoreChoice::Embedded(Some(folder)) => {
                 Ok(StoreSettings::Embedded(directories.expand(&folder.to_string_lossy(), base)))
+            }
+            StoreChoice::Postgres(url) => {
+                let master_key = flags.master_key.clone();
+                let master_key = master_key.or_else(|| DatabaseSettings::master_key_of(sources, directories, base));
+                DatabaseSettings::resolve(url.as_ref(), master_key, directories).map(StoreSettings::Postgres)
             }
             StoreChoice::Aws => resolve_targets(sources, flags, environment).map(StoreSettings::Aws),
         },

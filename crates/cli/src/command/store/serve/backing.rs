@@ -7,7 +7,7 @@ use parados_server::state::ServerState;
 use parados_server::{ForeignDatabase, ServiceTables};
 use parados_store::ParameterDatabase;
 
-use crate::command::store::place::Place;
+use crate::command::store::place::{Opened, Place};
 use crate::config::{QuotaSettings, TargetSettings};
 use crate::error::Result;
 use crate::wiring::open_aws;
@@ -26,8 +26,7 @@ pub(super) struct Backing {
 
 /// Opens what is in `place`, and makes it where there is nothing.
 pub(super) async fn open(place: &Place) -> Result<Backing> {
-    let database = place.open().await?;
-    let state = place.state().await?;
+    let Opened { database, state } = place.open().await?;
     let service = Some(ServiceTables::open(state.clone()).await?);
     Ok(Backing { database, state: Some(state), service, place: None })
 }
