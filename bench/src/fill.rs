@@ -71,7 +71,7 @@ pub(crate) fn parameter(number: u32) -> Outcome<PutRequest> {
 }
 
 /// 500 letters and digits, drawn by a splitmix64 from the number.
-fn value(number: u32) -> String {
+pub(crate) fn value(number: u32) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut state = u64::from(number);
     let mut next = || {

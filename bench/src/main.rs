@@ -6,10 +6,13 @@
 //! * `restore` restores as many under them;
 //! * `change DIRECTORY N` puts every Nth parameter of a store anew, and deletes one and makes one;
 //! * `store DIRECTORY N` says what puts and gets of such a store cost, from one caller and from several at once;
+//! * `load-fill` and `load CALL CONNECTIONS SECONDS PID` are a client of a parameter store that is served (`load::LoadOptions` says what
+//!   of the environment they read);
 //! * `throw-away N` puts so many into a store that is thrown away, reads them, and says how long both took.
 
 mod database;
 mod fill;
+mod load;
 mod quota;
 mod restore;
 mod stages;
@@ -50,9 +53,26 @@ fn run(arguments: &[&str]) -> Outcome<()> {
             runtime.build()?.block_on(tokio::task::LocalSet::new().run_until(all))
         }
         ["quota"] => runtime.start_paused(true).build()?.block_on(quota::print(10_000)),
+        ["load-fill"] => load::fill(&load_options()?),
+        ["load", call, connections, seconds, pid] => {
+            load::load(&load_options()?, call, connections.parse()?, seconds.parse()?, pid.parse()?)
+        }
         _ => Err(
-            "usage: bench fill|change|store DIRECTORY N | stages DIRECTORY RECIPIENT | throw-away N | quota | restore"
+            "usage: bench fill|change|store DIRECTORY N | stages DIRECTORY RECIPIENT | throw-away N | quota | restore \
+                  | load-fill | load CALL CONNECTIONS SECONDS PID"
                 .into(),
         ),
     }
+}
+
+/// Which server is called, with which credentials; those are not for a command line.
+fn load_options() -> Outcome<load::LoadOptions> {
+    let variable = |name: &str| env::var(name).map_err(|_| format!("the environment lacks {name}"));
+    Ok(load::LoadOptions {
+        address: variable("BENCH_ADDRESS")?,
+        region: variable("AWS_REGION")?,
+        access_key: variable("AWS_ACCESS_KEY_ID")?,
+        secret_key: variable("AWS_SECRET_ACCESS_KEY")?,
+        parameters: variable("BENCH_PARAMETERS")?.parse()?,
+    })
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench backup|recovery`: what a backup, and what recovery costs, beside what others cost for the same, in one run on one
+//! `cargo xtask bench backup|recovery|store`: what a backup, recovery, and a store that is served cost, beside what others cost for the same, in one run on one
 //! machine. The parts are independent; each makes tables of its own.
 
 mod embedded;
@@ -7,6 +7,7 @@ mod page;
 mod quota;
 mod recovery;
 mod startup;
+mod store;
 mod table;
 
 use std::fs;
@@ -26,6 +27,8 @@ pub(crate) enum Subject {
     Backup,
     /// Verify, compare, restore and drill.
     Recovery,
+    /// A store that is served.
+    Store,
 }
 
 type Part = fn(&Bench) -> Result<Vec<Table>, Failure>;
@@ -36,15 +39,17 @@ impl Subject {
         match self {
             Self::Backup => "backup",
             Self::Recovery => "recovery",
+            Self::Store => "store",
         }
     }
 
-    fn parts(self) -> [(&'static str, Part); 4] {
+    fn parts(self) -> &'static [(&'static str, Part)] {
         match self {
             Self::Backup => {
-                [("moto", moto::run), ("quota", quota::run), ("embedded", embedded::run), ("startup", startup::run)]
+                &[("moto", moto::run), ("quota", quota::run), ("embedded", embedded::run), ("startup", startup::run)]
             }
-            Self::Recovery => [
+            Self::Store => &[("calls", store::calls), ("large", store::large)],
+            Self::Recovery => &[
                 ("diff", recovery::diff),
                 ("restore", recovery::restore),
                 ("drill", recovery::drill),
@@ -73,7 +78,7 @@ impl BenchOptions {
     /// When an argument is not known.
     pub(crate) fn parse(subject: Subject, arguments: &[&str]) -> Result<BenchOptions, Failure> {
         let mut options = BenchOptions { subject, part: None, quick: false, keep_build: false, write: false };
-        let names = subject.parts().map(|(name, _)| name);
+        let names: Vec<&str> = subject.parts().iter().map(|(name, _)| *name).collect();
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match *argument {
@@ -113,6 +118,9 @@ struct Bench {
 pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     packages::ensure_for_bench()?;
     venv::make()?;
+    if options.subject == Subject::Store {
+        venv::make_ministack()?;
+    }
     if !options.keep_build {
         // One after the other: what the benchmarks need of tokio is not to be in the program that they measure.
         for package in ["parados", "bench"] {
@@ -132,7 +140,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     };
     let mut report = heading(options.subject, &bench)?;
     let parts = options.subject.parts();
-    for (name, part) in parts.into_iter().filter(|(name, _)| options.wants(name)) {
+    for (name, part) in parts.iter().filter(|(name, _)| options.wants(name)) {
         for table in step::timed(&format!("bench {name}"), || part(&bench))? {
             report.push_str(&format!("\n{table}"));
         }

@@ -20,7 +20,8 @@ usage: cargo xtask check [--fast]     everything that CI runs; --fast leaves out
        cargo xtask tidy               only the rules about sources, links and dependencies
        cargo xtask venv               only the virtual environment of the tests
        cargo xtask bench backup [--part moto|quota|embedded|startup] [--quick] [--keep-build] [--write]
-       cargo xtask bench recovery [--part diff|restore|drill|verify] [--quick] [--keep-build] [--write]";
+       cargo xtask bench recovery [--part diff|restore|drill|verify] [--quick] [--keep-build] [--write]
+       cargo xtask bench store [--part calls|large] [--quick] [--keep-build] [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -42,6 +43,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         ["venv"] => venv::make(),
         ["bench", "backup", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Backup, rest)?),
         ["bench", "recovery", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Recovery, rest)?),
+        ["bench", "store", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Store, rest)?),
         ["measure", report, program, rest @ ..] => measure::run_as_wrapper(report, program, rest),
         _ => Err(Failure::Usage(USAGE.to_owned())),
     }

@@ -1,4 +1,5 @@
-//! The virtual environment of the tests, made from the pinned `xtask/requirements.txt`.
+//! Virtual environments, each made from a pinned file of requirements: that of the tests, and that of a peer of the benchmark whose
+//! requirements exclude those of the tests.
 
 use std::env;
 use std::fs;
@@ -13,20 +14,38 @@ pub(crate) fn folder() -> PathBuf {
     env::var_os("PARADOS_TEST_VENV").map_or_else(|| workspace::target().join("venv"), PathBuf::from)
 }
 
-/// Makes it when it is missing or the requirements have changed since.
+/// Where ministack is, which the benchmark of the store compares with.
+pub(crate) fn ministack_folder() -> PathBuf {
+    workspace::target().join("venv-ministack")
+}
+
+/// Makes that of the tests when it is missing or the requirements have changed since.
 ///
 /// # Errors
 /// When there is no Python that can, or a package cannot be had.
 pub(crate) fn make() -> Result<(), Failure> {
-    let requirements = workspace::root().join("xtask/requirements.txt");
-    let folder = folder();
-    if env::var_os("PARADOS_TEST_VENV").is_some() || is_current(&folder, &requirements)? {
+    match env::var_os("PARADOS_TEST_VENV") {
+        Some(_) => Ok(()),
+        None => make_of(&folder(), &workspace::root().join("xtask/requirements.txt")),
+    }
+}
+
+/// Makes ministack's, likewise.
+///
+/// # Errors
+/// As [`make`].
+pub(crate) fn make_ministack() -> Result<(), Failure> {
+    make_of(&ministack_folder(), &workspace::root().join("xtask/bench/ministack.txt"))
+}
+
+fn make_of(folder: &Path, requirements: &Path) -> Result<(), Failure> {
+    if is_current(folder, requirements)? {
         return Ok(());
     }
     step::timed("virtual environment", || {
         let python = interpreter().ok_or_else(|| Failure::Packages(vec!["python3", "python3-venv"]))?;
         let run = |name: &str, command: &mut Command| step::run(name, command);
-        run("python -m venv", Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        run("python -m venv", Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))?;
         let pip = || {
             let mut command = Command::new(folder.join("bin/python"));
             command.args(["-m", "pip", "--disable-pip-version-check"]);
@@ -34,10 +53,10 @@ pub(crate) fn make() -> Result<(), Failure> {
         };
         run(
             "pip install",
-            pip().args(["install", "--quiet", "--no-deps", "--only-binary", ":all:", "-r"]).arg(&requirements),
+            pip().args(["install", "--quiet", "--no-deps", "--only-binary", ":all:", "-r"]).arg(requirements),
         )?;
         run("pip check", pip().arg("check"))?;
-        fs::copy(&requirements, stamp(&folder)).map_err(Failure::file(stamp(&folder)))?;
+        fs::copy(requirements, stamp(folder)).map_err(Failure::file(stamp(folder)))?;
         Ok(())
     })
 }
@@ -77,9 +96,11 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned() {
-        let text = fs::read_to_string(workspace::root().join("xtask/requirements.txt")).unwrap();
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            assert!(line.split_once("==").is_some_and(|(_, version)| !version.is_empty()), "{line}");
+        for name in ["xtask/requirements.txt", "xtask/bench/ministack.txt"] {
+            let text = fs::read_to_string(workspace::root().join(name)).unwrap();
+            for line in text.lines().filter(|line| !line.starts_with('#')) {
+                assert!(line.split_once("==").is_some_and(|(_, version)| !version.is_empty()), "{line}");
+            }
         }
     }
 }

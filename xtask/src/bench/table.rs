@@ -9,7 +9,15 @@ use crate::measure::Cost;
 pub(super) struct Table {
     title: String,
     rows: Vec<Row>,
+    free: Option<FreeRows>,
     notes: Vec<String>,
+}
+
+/// Rows with columns of their own.
+#[derive(Debug)]
+struct FreeRows {
+    columns: &'static [&'static str],
+    rows: Vec<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -21,7 +29,20 @@ struct Row {
 
 impl Table {
     pub(super) fn new(title: impl Into<String>) -> Table {
-        Table { title: title.into(), rows: Vec::new(), notes: Vec::new() }
+        Table { title: title.into(), rows: Vec::new(), free: None, notes: Vec::new() }
+    }
+
+    /// One with columns of its own; all but the first are numbers.
+    pub(super) fn free(title: impl Into<String>, columns: &'static [&'static str]) -> Table {
+        Table { free: Some(FreeRows { columns, rows: Vec::new() }), ..Table::new(title) }
+    }
+
+    /// A row of a table with columns of its own.
+    ///
+    /// # Panics
+    /// When the table has none.
+    pub(super) fn free_row(&mut self, cells: Vec<String>) {
+        self.free.as_mut().expect("the table was made with columns").rows.push(cells);
     }
 
     pub(super) fn row(&mut self, name: &str, cost: Cost, calls: Option<u64>) {
@@ -55,6 +76,14 @@ impl fmt::Display for Table {
             }
             writeln!(f)?;
         }
+        if let Some(free) = &self.free {
+            writeln!(f, "| {} |", free.columns.join(" | "))?;
+            writeln!(f, "|---|{}", "---:|".repeat(free.columns.len() - 1))?;
+            free.rows.iter().try_for_each(|row| writeln!(f, "| {} |", row.join(" | ")))?;
+            if !self.notes.is_empty() {
+                writeln!(f)?;
+            }
+        }
         self.notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
     }
 }
@@ -64,6 +93,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_table_may_have_columns_of_its_own() {
+        let mut table = Table::free("servers", &["", "µs"]);
+        table.free_row(vec!["ours".to_owned(), "7".to_owned()]);
+        assert_eq!(table.to_string(), "## servers\n\n|  | µs |\n|---|---:|\n| ours | 7 |\n");
+    }
 
     #[test]
     fn ratios_are_to_the_first_row() {
