@@ -66,6 +66,7 @@ async fn restore(source: &RestoreSource, count: u32, is_there: bool) -> Outcome<
         account: "123456789012".to_owned(),
         region: "eu-west-1".to_owned(),
         folder: None,
+        database: None,
     };
     let fingerprints: Arc<FingerprintKey> = Arc::new(SigningKey::from_seed(&[1; 32], "bench").fingerprint_key("bench"));
     let planner = PlanContext {

@@ -51,7 +51,7 @@ impl<'a> Served<'a> {
         match kind {
             ServerKind::Parados => {
                 let data = bench.folder.path().join(format!("serve-{parameters}"));
-                output(parados(bench).args(["init", "--data"]).arg(&data))?;
+                fs::create_dir_all(&data).map_err(Failure::file(&data))?;
                 Self::parados(bench, data, parameters)
             }
             ServerKind::Moto => {
@@ -82,7 +82,8 @@ impl<'a> Served<'a> {
         let mut command = parados(bench);
         command.args(["store", "serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(&data);
         let mut create = parados(bench);
-        create.args(["store", "key", "create", "bench", "--allow-all", "--output", "json", "--data"]).arg(&data);
+        create.args(["store", "key", "create", "bench", "--account", "000000000000", "--grant", "full"]);
+        create.args(["--output", "json", "--data"]).arg(&data);
         let created = output(&mut create)?;
         let field = |name: &str| {
             let rest = created.split_once(&format!("\"{name}\""))?.1;
