@@ -84,7 +84,12 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(path))?.sync_all()
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The directory that a file is in, which for a bare name is the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -93,6 +98,12 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_current_directory() {
+        assert_eq!(folder_of(Path::new("key")), Path::new("."));
+        assert_eq!(folder_of(Path::new("keys/key")), Path::new("keys"));
     }
 
     #[test]

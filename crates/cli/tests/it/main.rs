@@ -15,6 +15,7 @@ mod aws_stop;
 mod aws_verify;
 mod backup;
 mod break_glass;
+mod chaos;
 mod command_line;
 mod copy;
 mod demo;
