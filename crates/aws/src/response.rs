@@ -5,8 +5,8 @@ use aws_sdk_ssm::types as sdk;
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use parados_parameter::{
-    AllowedPattern, DataType, Description, HistoryEntry, KeyId, Label, Operation, Parameter, ParameterMetadata,
-    ParameterName, ParameterType, Policy, Secret, StoreError, StoreErrorKind, Tag, Tier, Version,
+    AllowedPattern, DataType, Description, HistoryEntry, KeyId, Label, Operation, Page, Parameter, ParameterMetadata,
+    ParameterName, ParameterType, Policy, Secret, StoreError, StoreErrorKind, Tag, Tier, Unreadable, Version,
 };
 
 /// The answer to `operation` about `subject`, being read.
@@ -25,6 +25,28 @@ impl Answer<'_> {
     /// What must be there.
     pub(crate) fn present<T>(self, subject: Option<&str>, field: &str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| self.invalid(subject, format!("the answer lacks {field}")))
+    }
+
+    /// A page of a listing, each entry read by `read`. One that cannot be read spoils no other, as long as it has a name by
+    /// which it can be told.
+    pub(crate) fn page<F, T>(
+        self,
+        from: Option<Vec<F>>,
+        name: impl Fn(&F) -> Option<String>,
+        read: impl Fn(Self, F) -> Result<T, StoreError>,
+        next_token: Option<String>,
+    ) -> Result<Page<T>, StoreError> {
+        let mut page = Page::new(Vec::new(), next_token);
+        for one in from.unwrap_or_default() {
+            match (name(&one), read(self, one)) {
+                (_, Ok(item)) => page.items.push(item),
+                (Some(name), Err(error)) => {
+                    page.unreadable.push(Unreadable { name: ParameterName::observed(name), error });
+                }
+                (None, Err(error)) => return Err(error),
+            }
+        }
+        Ok(page)
     }
 
     pub(crate) fn metadata(self, from: sdk::ParameterMetadata) -> Result<ParameterMetadata, StoreError> {
@@ -163,6 +185,22 @@ mod tests {
         assert!(error(metadata().set_name(None).build()).contains("lacks a Name"));
         assert!(error(metadata().set_type(None).build()).contains("/a: InvalidResponse: the answer lacks a Type"));
         assert!(error(metadata().set_last_modified_date(None).build()).contains("lacks a LastModifiedDate"));
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_spoils_no_other_and_one_without_a_name_the_page() {
+        let page = |entries| ANSWER.page(Some(entries), |one| one.name.clone(), Answer::metadata, Some("t".to_owned()));
+        let unknown = || metadata().name("/b").tier("Platinum".into()).build();
+        let read = page(vec![metadata().build(), unknown(), metadata().name("/c").build()]).unwrap();
+        assert_eq!(read.items.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["/a", "/c"]);
+        assert_eq!(read.unreadable.len(), 1);
+        assert_eq!(read.unreadable[0].name.as_str(), "/b");
+        assert!(
+            read.unreadable[0].error.to_string().contains("/b: InvalidResponse: the answer says Tier \"Platinum\"")
+        );
+        assert_eq!(read.next_token.as_deref(), Some("t"));
+        let error = page(vec![metadata().build(), metadata().set_name(None).build()]).unwrap_err();
+        assert!(error.to_string().contains("lacks a Name"), "nobody could say what is missing");
     }
 
     #[test]

@@ -84,8 +84,7 @@ impl ParameterStore for AwsStore {
             .await
             .map_err(failed(OPERATION, ""))?;
         let answer = Answer { operation: OPERATION, subject: "" };
-        let items = output.parameters.unwrap_or_default().into_iter().map(|one| answer.metadata(one));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next_token: token(output.next_token) })
+        answer.page(output.parameters, |one| one.name.clone(), Answer::metadata, token(output.next_token))
     }
 
     async fn get(&self, reference: &ParameterReference) -> Result<Parameter, StoreError> {
@@ -148,8 +147,7 @@ impl ParameterStore for AwsStore {
             .await
             .map_err(failed(OPERATION, &request.path))?;
         let answer = Answer { operation: OPERATION, subject: &request.path };
-        let items = output.parameters.unwrap_or_default().into_iter().map(|one| answer.parameter(one));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next_token: token(output.next_token) })
+        answer.page(output.parameters, |one| one.name.clone(), Answer::parameter, token(output.next_token))
     }
 
     async fn history(&self, request: &HistoryRequest) -> Result<Page<HistoryEntry>, StoreError> {
@@ -166,7 +164,7 @@ impl ParameterStore for AwsStore {
             .map_err(failed(OPERATION, &request.name))?;
         let answer = Answer { operation: OPERATION, subject: request.name.as_str() };
         let items = output.parameters.unwrap_or_default().into_iter().map(|one| answer.history(one));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next_token: token(output.next_token) })
+        Ok(Page::new(items.collect::<Result<_, _>>()?, token(output.next_token)))
     }
 
     async fn tags(&self, names: &[ParameterName]) -> Result<BTreeMap<ParameterName, Vec<Tag>>, StoreError> {

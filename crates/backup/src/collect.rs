@@ -16,10 +16,10 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, future, stream};
-use parados_parameter::reading::describe_all;
+use parados_parameter::reading::describe_readable;
 use parados_parameter::{
     DescribeRequest, Filter, FilterKey, FilterOption, MAX_PAGE, MAX_TAG_NAMES, Operation, ParameterMetadata,
-    ParameterName, Selector, SharedStore, StoreError, StoreErrorKind,
+    ParameterName, Selector, SharedStore, StoreError, StoreErrorKind, Unreadable,
 };
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -119,10 +119,11 @@ pub async fn collect(
     let mut kept = previous::Kept::default();
     let chunks = stream::unfold(listed, async |mut listed| listed.recv().await.map(|chunk| (chunk, listed)));
     let reading = read_chunks(&reader, chunks, &mut kept, &mut progress, sink);
-    let (matched, ()) = future::try_join(listing, reading).await?;
+    let (listing, ()) = future::try_join(listing, reading).await?;
     drop(index);
 
-    let mut outcome = CollectOutcome { matched, ..CollectOutcome::default() };
+    let mut outcome = CollectOutcome { matched: listing.matched, ..CollectOutcome::default() };
+    progress.missing.extend(listing.missing);
     if let Some(previous) = previous.filter(|_| !kept.is_empty()) {
         let mut records = previous.open();
         while let Some(chunk) = records.next().await {
@@ -163,7 +164,15 @@ async fn read_chunks(
     Ok(())
 }
 
-/// Lists what matches, a chunk at a time, and returns how many they are.
+/// What a listing came to.
+struct Listing {
+    /// How many match.
+    matched: u64,
+    /// Of those the ones that could not be understood.
+    missing: Vec<Missing>,
+}
+
+/// Lists what matches, a chunk at a time.
 async fn list(
     store: &SharedStore,
     request: &CollectRequest,
@@ -171,9 +180,10 @@ async fn list(
     index: Option<&PreviousIndex>,
     observer: &dyn Observer,
     chunks: mpsc::Sender<Vec<Listed>>,
-) -> Result<u64, StoreError> {
+) -> Result<Listing, StoreError> {
     let mut asks = asks(request).into_iter().peekable();
     let mut seen = HashSet::<ParameterName>::new();
+    let mut missing = Vec::new();
     let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(filters) = asks.next() {
         let mut ask = DescribeRequest { filters, max_results: MAX_PAGE, next_token: None };
@@ -190,7 +200,16 @@ async fn list(
                 if chunk.len() == CHUNK
                     && chunks.send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK))).await.is_err()
                 {
-                    return Ok(seen.len() as u64); // The reading side has failed, and says why.
+                    // The reading side has failed, and says why.
+                    return Ok(Listing { matched: seen.len() as u64, missing });
+                }
+            }
+            for one in page.unreadable {
+                // Whether its other properties are those asked for cannot be said: it is not passed over.
+                if request.selector.matches_name(&one.name) && seen.insert(one.name.clone()) {
+                    let one = not_understood(one);
+                    observer.event(&Event::Missing(one.clone()));
+                    missing.push(one);
                 }
             }
             let done = page.next_token.is_none();
@@ -214,7 +233,7 @@ async fn list(
         // A closed queue means that the reading side has failed, and says why.
         chunks.send(chunk).await.ok();
     }
-    Ok(seen.len() as u64)
+    Ok(Listing { matched: seen.len() as u64, missing })
 }
 
 /// What the store is asked to list: each with the filters of one listing.
@@ -232,7 +251,7 @@ fn by_name(values: Vec<String>) -> Filter {
     Filter { key: FilterKey::Name, option: FilterOption::Equals, values }
 }
 
-/// Lists these names once more, at most [`MAX_PAGE`] of them, and says which are gone.
+/// Lists these names once more, at most [`MAX_PAGE`] of them, and says which are gone or cannot be understood any more.
 async fn list_again(
     store: &SharedStore,
     names: &[ParameterName],
@@ -240,7 +259,8 @@ async fn list_again(
     fingerprints: &FingerprintKey,
 ) -> Result<(Vec<Listed>, Vec<Missing>), StoreError> {
     let values = names.iter().map(ToString::to_string).collect();
-    let found = describe_all(store.as_ref(), &[by_name(values)]).await?;
+    let (found, unreadable) = describe_readable(store.as_ref(), &[by_name(values)]).await?;
+    let mut unread: Vec<_> = unreadable.into_iter().map(not_understood).collect();
     let listed: BTreeMap<_, _> = found
         .into_iter()
         .filter(|metadata| request.selector.matches(metadata))
@@ -249,13 +269,18 @@ async fn list_again(
             (metadata.name.clone(), Listed { metadata, fingerprint, unchanged: false })
         })
         .collect();
-    let gone = names.iter().filter(|name| !listed.contains_key(name)).map(|name| Missing {
-        name: name.clone(),
-        what: MissingPart::Value,
-        reason: "it was deleted after it was listed".to_owned(),
-    });
-    let gone = gone.collect();
-    Ok((listed.into_values().collect(), gone))
+    for name in names.iter().filter(|name| !listed.contains_key(name)) {
+        if !unread.iter().any(|missing| missing.name == *name) {
+            let reason = "it was deleted after it was listed".to_owned();
+            unread.push(Missing { name: name.clone(), what: MissingPart::Value, reason });
+        }
+    }
+    Ok((listed.into_values().collect(), unread))
+}
+
+/// What is said of an entry of a listing that could not be understood.
+fn not_understood(Unreadable { name, error }: Unreadable) -> Missing {
+    Missing { name, what: MissingPart::Value, reason: error.to_string() }
 }
 
 /// What was passed on so far.

@@ -113,7 +113,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
         Command::Drill(args) => drill::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Demo(args) => done(demo::run(&args, global)),
-        Command::Parameter(verb) => done(parameter::run(verb, global)),
+        Command::Parameter(verb) => parameter::run(verb, global),
         Command::Store(verb) => store::run(&verb, global),
         Command::Completions(args) => done(completions::run(&args, global)),
         Command::Man(args) => done(man::run(&args)),

@@ -47,6 +47,7 @@ pub use selector::{Filter, FilterKey, FilterOption, Glob, Selector};
 pub use store::{
     ByPathRequest, DescribeRequest, GetManyOutcome, HistoryRequest, LabelOutcome, MAX_GET_NAMES, MAX_PAGE,
     MAX_PATH_PAGE, MAX_TAG_NAMES, Page, ParameterStore, PutOutcome, PutRequest, SharedStore, UnlabelOutcome,
+    Unreadable,
 };
 pub use tag::{MAX_TAGS, Tag};
 pub use text::{AllowedPattern, DataType, Description, KeyId};

@@ -5,21 +5,35 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::{
     ByPathRequest, DescribeRequest, Filter, HistoryEntry, HistoryRequest, MAX_TAG_NAMES, Operation, Page, Parameter,
-    ParameterMetadata, ParameterName, ParameterStore, StoreError, StoreErrorKind, Tag,
+    ParameterMetadata, ParameterName, ParameterStore, StoreError, StoreErrorKind, Tag, Unreadable,
 };
 
 /// Every parameter that matches all of `filters`, in the store's order.
 ///
 /// # Errors
-/// Those of [`ParameterStore::describe`]; InvalidResponse when a page's token leads back to the same page.
+/// Those of [`ParameterStore::describe`]; that of the first one that could not be understood; InvalidResponse when a page's
+/// token leads back to the same page.
 pub async fn describe_all(store: &dyn ParameterStore, filters: &[Filter]) -> Result<Vec<ParameterMetadata>> {
+    let (all, unreadable) = describe_readable(store, filters).await?;
+    unreadable.into_iter().next().map_or(Ok(all), |first| Err(first.error))
+}
+
+/// Every parameter that matches all of `filters`, in the store's order, and those that could not be understood.
+///
+/// # Errors
+/// Those of [`ParameterStore::describe`]; InvalidResponse when a page's token leads back to the same page.
+pub async fn describe_readable(
+    store: &dyn ParameterStore,
+    filters: &[Filter],
+) -> Result<(Vec<ParameterMetadata>, Vec<Unreadable>)> {
     let mut request = DescribeRequest { filters: filters.to_vec(), ..DescribeRequest::default() };
-    let mut all = Vec::new();
+    let (mut all, mut unreadable) = (Vec::new(), Vec::new());
     loop {
-        let page = store.describe(&request).await?;
+        let mut page = store.describe(&request).await?;
+        unreadable.append(&mut page.unreadable);
         request.next_token = advance(Operation::DescribeParameters, "", request.next_token, page, &mut all)?;
         if request.next_token.is_none() {
-            return Ok(all);
+            return Ok((all, unreadable));
         }
     }
 }
@@ -109,6 +123,9 @@ fn advance<T>(
     page: Page<T>,
     all: &mut Vec<T>,
 ) -> Result<Option<String>> {
+    if let Some(first) = page.unreadable.into_iter().next() {
+        return Err(first.error);
+    }
     all.extend(page.items);
     if page.next_token.is_some() && page.next_token == token {
         let message = "the token of the next page is that of the page itself";
@@ -180,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_token_that_leads_back_is_an_error_and_not_a_loop() {
-        let page = || Page { items: vec![1], next_token: Some("t".to_owned()) };
+        let page = || Page::new(vec![1], Some("t".to_owned()));
         let mut all = Vec::new();
         let token = advance(Operation::DescribeParameters, "", None, page(), &mut all).unwrap();
         let error = advance(Operation::DescribeParameters, "", token, page(), &mut all).unwrap_err();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::{
     AllowedPattern, DataType, Description, Filter, HistoryEntry, KeyId, Label, Parameter, ParameterMetadata,
     ParameterName, ParameterReference, ParameterType, Policy, Secret, Tag, Tier, TierRequest, Version,
@@ -29,6 +29,9 @@ pub const MAX_TAG_NAMES: usize = 100;
 /// * **Pages.** A page holds from none to `max_results` items. It is the last one when `next_token` is absent: *an empty
 ///   page with a token is not the end*. A parameter that exists through the whole listing is listed exactly once; one that
 ///   is put or deleted meanwhile may or may not be.
+/// * **What cannot be understood.** An entry of a listing that this version cannot understand (a type or a tier that came
+///   later) is in `unreadable`, by its name and with the reason, and spoils nothing else on its page. An answer about one
+///   parameter, or one without a name, is an InvalidResponse error.
 /// * **Reads see what was written.** A read begun after a write returned sees it. (AWS is eventually consistent; its
 ///   implementation promises what AWS promises.)
 /// * **All or nothing.** A write has either happened as a whole, or it failed and changed nothing — except that an error of
@@ -139,8 +142,26 @@ pub type SharedStore = Arc<dyn ParameterStore>;
 pub struct Page<T> {
     /// What is on it; perhaps nothing.
     pub items: Vec<T>,
+    /// What is on it too, and could not be understood. Whoever leaves it out of account takes a failed read for an empty one.
+    pub unreadable: Vec<Unreadable>,
     /// What to ask the next page with; absent on the last one.
     pub next_token: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of which everything was understood.
+    pub fn new(items: Vec<T>, next_token: Option<String>) -> Self {
+        Self { items, unreadable: Vec::new(), next_token }
+    }
+}
+
+/// An entry of a listing that could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The parameter.
+    pub name: ParameterName,
+    /// Why: an error of kind InvalidResponse about it.
+    pub error: StoreError,
 }
 
 /// What [`ParameterStore::describe`] is asked.

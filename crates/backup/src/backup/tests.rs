@@ -395,6 +395,55 @@ async fn a_store_that_fails_its_nth_call_is_reported(
     }
 }
 
+/// A type or a tier of tomorrow, in any answer.
+#[rstest]
+#[tokio::test]
+async fn what_this_version_does_not_understand_is_named_and_stops_no_other(#[values(false, true)] annotated: bool) {
+    let bench = Bench::new(annotated, true);
+    bench.fill(64).await;
+    for operation in [Operation::DescribeParameters, Operation::GetParameters, Operation::GetParameterHistory] {
+        if annotated && operation == Operation::GetParameterHistory {
+            continue; // It is not called.
+        }
+        let fault = Fault::every(FaultEffect::Unreadable).of(operation);
+        // Of a history each is meant here: the first.
+        let fault = if operation == Operation::DescribeParameters { fault } else { fault.on(name("/shop/dev/p00003")) };
+        let store = Arc::new(Faulty::new(bench.store.clone(), [fault]));
+        let context = bench.context_over(store, bench.objects.clone()).await;
+        bench.clock.advance(Duration::from_secs(60));
+        let request = BackupRequest { full: true, ..bench.request() };
+        let report = backup(&context, &request, &crate::event::NoObserver).await;
+        assert_eq!(report.verdict, Verdict::Partial, "{operation}: {report:?}");
+        let missing: Vec<_> = report.missing.iter().map(|missing| (missing.name.as_str(), missing.what)).collect();
+        match operation {
+            // Two pages, of which each has one.
+            Operation::DescribeParameters => {
+                let expected = ["/shop/dev/p00049", "/shop/dev/p00063"].map(|name| (name, MissingPart::Value));
+                assert_eq!((missing, report.parameter_count), (expected.to_vec(), 62));
+            }
+            Operation::GetParameters => {
+                assert_eq!((missing, report.parameter_count), (vec![("/shop/dev/p00003", MissingPart::Value)], 63));
+            }
+            _ => assert_eq!((missing, report.parameter_count), (vec![("/shop/dev/p00003", MissingPart::History)], 64)),
+        }
+        for missing in &report.missing {
+            assert!(missing.reason.contains("does not know") && missing.reason.contains(missing.name.as_str()));
+        }
+        let records = bench.records(report.key.as_ref().unwrap()).await;
+        assert_eq!(records.len() as u64, report.parameter_count);
+    }
+}
+
+#[tokio::test]
+async fn when_not_one_entry_is_understood_the_backup_fails() {
+    let bench = Bench::new(true, true);
+    bench.fill(1).await;
+    let store = Arc::new(Faulty::new(bench.store.clone(), [Fault::every(FaultEffect::Unreadable)]));
+    let context = bench.context_over(store, bench.objects.clone()).await;
+    let report = backup(&context, &bench.request(), &crate::event::NoObserver).await;
+    assert_eq!((report.verdict, report.missing.len()), (Verdict::Failed, 1), "not: nothing matched");
+}
+
 #[tokio::test]
 async fn an_answer_that_leaves_something_out_is_noticed() {
     let bench = Bench::new(false, true);

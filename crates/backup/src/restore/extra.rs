@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use parados_parameter::reading::describe_all;
+use parados_parameter::reading::describe_readable;
 use parados_parameter::{
     Filter, FilterKey, FilterOption, ParameterMetadata, ParameterName, Selector, SharedStore, StoreError,
 };
@@ -11,7 +11,8 @@ use super::request::{NameMap, RestoreRequest};
 use super::transform::names_that_become;
 
 /// Lists the names in the store that the request is about: each is what a map makes of a name that the selector means, and has the
-/// type, tier, key and tags that it asks for.
+/// type, tier, key and tags that it asks for. One that could not be understood is named too: what is read of it by its name says why
+/// it stays.
 ///
 /// # Errors
 /// Those of listing.
@@ -19,16 +20,21 @@ pub(super) async fn names(
     store: &SharedStore,
     request: &RestoreRequest,
 ) -> Result<BTreeSet<ParameterName>, StoreError> {
-    let listed = describe_all(store.as_ref(), &filters(request)).await?;
-    Ok(listed.into_iter().filter(|metadata| is_meant(request, metadata)).map(|metadata| metadata.name).collect())
+    let (listed, unreadable) = describe_readable(store.as_ref(), &filters(request)).await?;
+    let listed = listed.into_iter().filter(|metadata| is_meant(request, metadata)).map(|metadata| metadata.name);
+    let unreadable = unreadable.into_iter().map(|one| one.name).filter(|name| is_name_meant(request, name));
+    Ok(listed.chain(unreadable).collect())
 }
 
 fn is_meant(request: &RestoreRequest, metadata: &ParameterMetadata) -> bool {
+    is_name_meant(request, &metadata.name) && of_what_is_no_name(&request.selector).matches(metadata)
+}
+
+fn is_name_meant(request: &RestoreRequest, name: &ParameterName) -> bool {
     let RestoreRequest { selector, names, maps, .. } = request;
-    let is_name_meant = names_that_become(maps, &metadata.name)
+    names_that_become(maps, name)
         .iter()
-        .any(|source| selector.matches_name(source) && names.as_ref().is_none_or(|names| names.contains(source)));
-    is_name_meant && of_what_is_no_name(selector).matches(metadata)
+        .any(|source| selector.matches_name(source) && names.as_ref().is_none_or(|names| names.contains(source)))
 }
 
 /// What the store is asked for. Of maps of whole subtrees and of nothing else it can be said which paths they lead to.

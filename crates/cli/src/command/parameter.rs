@@ -15,6 +15,7 @@ use crate::cli::GlobalArgs;
 use crate::config::{QuotaSettings, StoreFlags, StoreSettings};
 use crate::directories::Directories;
 use crate::error::Result;
+use crate::exit_code;
 use crate::wiring::{self, OpenedStore};
 use crate::{output, runtime};
 
@@ -45,19 +46,20 @@ pub(crate) enum Verb {
     Delete(delete::Args),
 }
 
-/// Does it.
-pub(crate) fn run(verb: Verb, global: &GlobalArgs) -> Result<()> {
-    match verb {
+/// Does it, and says with what code the process ends.
+pub(crate) fn run(verb: Verb, global: &GlobalArgs) -> Result<u8> {
+    let outcome = match verb {
+        Verb::List(args) => return list::run(&args, global),
         Verb::Put(args) => put::run(args, global),
         Verb::Get(args) => get::run(&args, global),
-        Verb::List(args) => list::run(&args, global),
         Verb::History(args) => history::run(&args, global),
         Verb::Label(args) => annotate::label(&args, global),
         Verb::Unlabel(args) => annotate::unlabel(&args, global),
         Verb::Tag(args) => annotate::tag(&args, global),
         Verb::Untag(args) => annotate::untag(&args, global),
         Verb::Delete(args) => delete::run(&args, global),
-    }
+    };
+    outcome.map(|()| exit_code::COMPLETE)
 }
 
 /// Runs `work` on the store that the flags, or the configuration, name.

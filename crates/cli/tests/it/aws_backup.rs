@@ -62,6 +62,26 @@ fn assert_same(document: &Value, said: &[Value]) {
 }
 
 #[test]
+fn a_tier_of_tomorrow_is_named_and_stops_no_other() {
+    let account = account();
+    let put = json!({"Name": "/jenkins/dev/new", "Type": "String", "Value": account.secret("new"), "Tier": "Platinum"});
+    account.call("ssm", "put_parameter", &put);
+    let run = account.back_up("--recipient none", 3);
+    let report = run.json();
+    assert_eq!((&report["verdict"], &report["parameter_count"]), (&json!("partial"), &json!(COUNT)), "{report}");
+    let missing = report["missing"].as_array().unwrap();
+    assert_eq!(
+        (missing.len(), &missing[0]["name"], &missing[0]["what"]),
+        (1, &json!("/jenkins/dev/new"), &json!("value"))
+    );
+    assert!(missing[0]["reason"].as_str().unwrap().contains("Tier \"Platinum\""), "{report}");
+    let listed = account.run("parameter list --store aws --name-contains /dev/ --output json", 3);
+    assert_eq!(listed.json()["Parameters"].as_array().unwrap().len(), COUNT);
+    assert_eq!(listed.json()["Unreadable"][0]["Name"], "/jenkins/dev/new");
+    listed.says(&["not listed: /jenkins/dev/new", "Platinum"]);
+}
+
+#[test]
 fn a_plain_snapshot_is_what_the_aws_cli_says() {
     let account = account();
     let said = parameters(&account);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::{
-    GetManyOutcome, LabelOutcome, Operation, Page, Parameter, ParameterName, PutOutcome, StoreError, StoreErrorKind,
-    Tag, UnlabelOutcome,
+    GetManyOutcome, HistoryEntry, LabelOutcome, Operation, Page, Parameter, ParameterMetadata, ParameterName,
+    PutOutcome, StoreError, StoreErrorKind, Tag, UnlabelOutcome, Unreadable,
 };
 
 /// A call of a store.
@@ -58,15 +58,57 @@ impl fmt::Display for Subject<'_> {
 }
 
 /// What a method of a store answers.
-pub(super) trait Answer: Send + 'static {
+pub(super) trait Answer: Sized + Send + 'static {
     /// Loses the last of what it holds, as an answer does that was cut on its way without anybody noticing. An answer that
     /// holds no list stays as it is.
     fn truncate(&mut self) {}
+
+    /// Has as the last of what it holds something that this version does not understand.
+    ///
+    /// # Errors
+    /// InvalidResponse where the answer cannot say of what that is.
+    fn garble(self, call: Call<'_>) -> Result<Self, StoreError> {
+        Err(call.error(StoreErrorKind::InvalidResponse, NOT_UNDERSTOOD))
+    }
 }
 
-impl<T: Send + 'static> Answer for Page<T> {
+const NOT_UNDERSTOOD: &str = "the answer says what this version does not know";
+
+/// What may be on a page.
+pub(super) trait Item: Send + 'static {
+    /// The name by which a listing tells it from others; absent where the whole page is about one parameter.
+    fn listed(&self) -> Option<&ParameterName>;
+}
+
+impl Item for ParameterMetadata {
+    fn listed(&self) -> Option<&ParameterName> {
+        Some(&self.name)
+    }
+}
+
+impl Item for Parameter {
+    fn listed(&self) -> Option<&ParameterName> {
+        Some(&self.name)
+    }
+}
+
+impl Item for HistoryEntry {
+    fn listed(&self) -> Option<&ParameterName> {
+        None
+    }
+}
+
+impl<T: Item> Answer for Page<T> {
     fn truncate(&mut self) {
         self.items.pop();
+    }
+
+    fn garble(mut self, call: Call<'_>) -> Result<Self, StoreError> {
+        let Some(last) = self.items.pop() else { return Ok(self) };
+        let error = |name| StoreError::new(call.operation, name, StoreErrorKind::InvalidResponse, NOT_UNDERSTOOD);
+        let Some(name) = last.listed() else { return Err(error(call.subject.to_string())) };
+        self.unreadable.push(Unreadable { name: name.clone(), error: error(name.to_string()) });
+        Ok(self)
     }
 }
 

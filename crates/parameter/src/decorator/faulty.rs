@@ -43,6 +43,8 @@ pub enum FaultEffect {
     After(StoreErrorKind),
     /// By an answer that lacks its last item and is no error: a page, a batch, a list of tags.
     Truncated,
+    /// By an answer whose last item this version does not understand: of a listing it is named, anything else is an error.
+    Unreadable,
     /// Not at all: it never returns.
     Never,
 }
@@ -125,6 +127,7 @@ impl Intercept for Faulty {
                 answer.truncate();
                 answer
             }),
+            Some(FaultEffect::Unreadable) => go().await.and_then(|answer| answer.garble(call)),
             Some(FaultEffect::Never) => std::future::pending().await,
         }
     }

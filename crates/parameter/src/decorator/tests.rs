@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::clock::ManualClock;
 use crate::memory::MemoryStore;
-use crate::{Secret, StoreErrorKind};
+use crate::{Secret, StoreErrorKind, reading};
 
 use super::faulty::{Fault, FaultEffect, Faulty};
 use super::metered::{CallMeter, Metered};
@@ -108,6 +108,24 @@ async fn a_fault_comes_before_the_call_or_after_it_or_cuts_the_answer() {
     assert!(page.items.is_empty() && page.next_token.is_none());
     let batch = truncated.get_many(&[name("/after")]).await.unwrap();
     assert_eq!(batch, GetManyOutcome::default());
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_named_where_there_are_others() {
+    let inner = memory();
+    put(&*inner, "/a").await.unwrap();
+    put(&*inner, "/b").await.unwrap();
+    let store = Faulty::new(inner, [Fault::every(FaultEffect::Unreadable)]);
+    let page = store.describe(&DescribeRequest::default()).await.unwrap();
+    assert_eq!((page.items.len(), page.unreadable.len()), (1, 1));
+    assert_eq!(page.unreadable[0].name, name("/b"));
+    assert!(page.unreadable[0].error.to_string().starts_with("DescribeParameters /b: InvalidResponse"));
+    let listed = reading::describe_all(&store, &[]).await.unwrap_err();
+    assert_eq!(listed, page.unreadable[0].error, "whoever wants all of them gets the error");
+    let (items, unreadable) = reading::describe_readable(&store, &[]).await.unwrap();
+    assert_eq!((items, unreadable), (page.items, page.unreadable));
+    let error = store.get_many(&[name("/a"), name("/b")]).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::InvalidResponse);
 }
 
 #[tokio::test(start_paused = true)]

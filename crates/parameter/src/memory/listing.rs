@@ -63,7 +63,7 @@ impl State {
         let items: Vec<_> = versions.by_ref().take(request.max_results).map(history_entry).collect();
         let last = items.last().map(|entry| entry.metadata.version.to_string()).unwrap_or_default();
         let next_token = versions.peek().map(|_| rules::encode_token(operation, &last));
-        Ok(Page { items, next_token })
+        Ok(Page::new(items, next_token))
     }
 
     /// The page of `listing` with what `pick` makes of the parameters behind its token.
@@ -82,12 +82,12 @@ impl State {
             let picked = pick(stored);
             if is_exhausted || (items.len() == listing.max_results && picked.is_some()) {
                 let next_token = last.map(|last| rules::encode_token(listing.operation, last));
-                return Ok(Page { items, next_token });
+                return Ok(Page::new(items, next_token));
             }
             items.extend(picked);
             last = Some(name);
         }
-        Ok(Page { items, next_token: None })
+        Ok(Page::new(items, None))
     }
 }
 

@@ -141,7 +141,7 @@ pub(super) async fn history(reading: &Reading<'_>, request: &HistoryRequest) -> 
     let items: Vec<HistoryEntry> = rows.iter().map(|row| entry(reading, row)).collect::<Result<_, Failure>>()?;
     let last = items.last().filter(|_| more);
     let next_token = last.map(|last| encode_token(OPERATION, &last.metadata.version.to_string()));
-    Ok(Page { items, next_token })
+    Ok(Page::new(items, next_token))
 }
 
 fn entry(reading: &Reading<'_>, row: &SqliteRow) -> Result<HistoryEntry, Failure> {

@@ -58,6 +58,19 @@ impl ParameterView {
 pub(crate) struct DescribeView {
     /// The parameters, by name.
     pub(crate) parameters: Vec<MetadataView>,
+    /// What is there too, and could not be understood.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unreadable: Vec<UnreadableView>,
+}
+
+/// A parameter of which the listing could not be understood.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct UnreadableView {
+    /// The name.
+    pub(crate) name: String,
+    /// Why.
+    pub(crate) reason: String,
 }
 
 /// What is known of a parameter but its value.
