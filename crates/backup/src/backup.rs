@@ -5,6 +5,7 @@
 //! [`repository`](crate::repository)'s.
 
 mod error;
+mod gather;
 mod previous;
 mod write;
 
@@ -20,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 pub use self::error::BackupError;
-use self::write::Written;
+use self::gather::Gathered;
 use crate::collect::{CollectOutcome, CollectRequest, Collected, PreviousRecords, collect};
 use crate::document::{DocumentHeader, EncodeError};
 use crate::event::{Event, Observer};
@@ -157,7 +158,7 @@ impl Run<'_> {
             Err(error) => return Err(error.into()),
         };
         self.check_clock(head.as_ref())?;
-        let fingerprints = Arc::new(context.signing_key.fingerprint_key(context.repository.id()));
+        let fingerprints = Arc::new(context.signing_key.fingerprint_key(&context.repository.id()));
         let previous = match head.filter(|_| !request.full) {
             None => None,
             Some(head) => previous::open(context, request, head, &fingerprints).await.unwrap_or_else(|reason| {
@@ -189,24 +190,12 @@ impl Run<'_> {
             return Ok(conclude(report, outcome, count.parameters, &request.selector_text));
         }
 
-        let (outcome, written) = match self.collect_and_write(&key, begun_at, &fingerprints, previous).await {
-            Err(BackupError::Previous(reason)) => {
-                report.hints.push(read_again(&reason));
-                self.collect_and_write(&key, begun_at, &fingerprints, None).await?
-            }
-            outcome => outcome?,
+        context.repository.check_begun().await?;
+        let gathered = self.gather(report, (key, begun_at), fingerprints, previous).await?;
+        let Gathered { verdict, key, encoded, parameters, counts, fingerprints } = match gathered {
+            Ok(gathered) => gathered,
+            Err(verdict) => return Ok(verdict),
         };
-        report.parameter_count = written.counts.parameters;
-        report.version_count = written.counts.versions;
-        report.reused = written.counts.reused;
-        let verdict = conclude(report, outcome, written.counts.parameters, &request.selector_text);
-        if !verdict.is_committed() {
-            written.upload.abort().await;
-            return Ok(verdict);
-        }
-        let Written { upload, encoded, parameters, counts } = written;
-        // Another process may have taken the key since it was free.
-        let key = upload.finish().await?.key;
         report.key = Some(key.clone());
         report.content_bytes = encoded.content_size;
         report.bytes = encoded.size;
@@ -292,33 +281,6 @@ impl Run<'_> {
             names: self.request.names.clone(),
             with_history: self.request.with_history,
             with_labels: self.request.with_labels,
-        }
-    }
-
-    /// Collects into the encoder, which runs on a thread of its own, up to but not including the close of the data object.
-    async fn collect_and_write(
-        &self,
-        key: &str,
-        begun_at: Timestamp,
-        fingerprints: &Arc<FingerprintKey>,
-        previous: Option<PreviousRecords>,
-    ) -> Result<(CollectOutcome, Written), BackupError> {
-        let (sink, records) = mpsc::channel(CHUNKS_WAITING);
-        let upload = self.context.repository.upload(key)?;
-        let (header, sealer, key) = (self.header(begun_at), self.context.sealer.clone(), fingerprints.clone());
-        let writer = tokio::task::spawn_blocking(move || write::write(upload, &header, sealer.as_ref(), &key, records));
-        let collected =
-            collect(&self.context.store, &self.collect_request(), fingerprints, previous, self.observer, &sink).await;
-        drop(sink);
-        let written = writer.await.map_err(|_| BackupError::Interrupted)?;
-        // When both failed, the writer did first: the collector only noticed that nobody takes its records.
-        match (collected, written) {
-            (_, Err(error)) => Err(error),
-            (Err(error), Ok(written)) => {
-                written.upload.abort().await;
-                Err(error.into())
-            }
-            (Ok(outcome), Ok(written)) => Ok((outcome, written)),
         }
     }
 

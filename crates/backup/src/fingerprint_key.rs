@@ -19,7 +19,7 @@ pub(crate) async fn find(
     signing_key: Option<&SigningKey>,
     identities: &Identities,
 ) -> Option<Arc<FingerprintKey>> {
-    let own = signing_key.map(|key| key.fingerprint_key(repository.id())).filter(|key| key.id() == id);
+    let own = signing_key.map(|key| key.fingerprint_key(&repository.id())).filter(|key| key.id() == id);
     if let Some(own) = own {
         return Some(Arc::new(own));
     }

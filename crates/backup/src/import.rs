@@ -151,7 +151,7 @@ async fn take_over(
     id: SnapshotId,
 ) -> Result<Committed, BackupError> {
     let repository = &context.repository;
-    let fingerprints = Arc::new(context.signing_key.fingerprint_key(repository.id()));
+    let fingerprints = Arc::new(context.signing_key.fingerprint_key(&repository.id()));
     let bytes = scan::read(&context.source, &document.key).await?;
     if Digest::of(&bytes) != document.digest {
         return Err(BackupError::Document(format!("{} changed while it was imported", document.key)));

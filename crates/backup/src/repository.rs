@@ -11,6 +11,7 @@ mod amendment;
 mod chain;
 mod document;
 mod error;
+mod identity;
 mod layout;
 mod lock;
 mod manifest_object;
@@ -32,12 +33,12 @@ use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use object_store::PutPayload;
 use object_store::path::Path;
-use serde::{Deserialize, Serialize};
 
 pub use self::amendment::{Amendment, AmendmentError};
 pub use self::chain::{Committed, ReadManifest, SnapshotEntry, SnapshotFilter, Snapshots};
 pub use self::document::{AmendmentDraft, Amendments, StoredDocument};
 pub use self::error::{Access, RepositoryError};
+use self::identity::Identity;
 pub use self::layout::data_key;
 pub use self::lock::{Lock, LockDraft};
 pub use self::manifest_object::ManifestObject;
@@ -61,7 +62,7 @@ const MAX_SMALL_BYTES: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub struct Repository {
     objects: Objects,
-    id: String,
+    identity: Identity,
     /// Keys of data objects that this process was given and may be writing.
     given: Mutex<BTreeSet<String>>,
     /// Digests of the heads that this process wrote, or read and found rightly signed, by key.
@@ -71,16 +72,6 @@ pub struct Repository {
     trusted: TrustedSigners,
 }
 
-/// `parados.json`: says that this is a repository, and of which format.
-#[derive(Debug, Serialize, Deserialize)]
-struct Marker {
-    format_version: u32,
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    created_at: Option<Timestamp>,
-}
-
 impl Repository {
     /// Opens the repository in `objects`. Reads `parados.json`.
     ///
@@ -88,8 +79,8 @@ impl Repository {
     /// [`RepositoryError::NotARepository`], [`RepositoryError::MarkerMissing`], [`RepositoryError::NewerFormat`], and those of the place: missing bucket,
     /// somebody else's, no permission, unreachable.
     pub async fn open(objects: Objects) -> Result<Self, RepositoryError> {
-        match objects.read(&layout::marker(), MAX_SMALL_BYTES).await {
-            Ok(bytes) => Self::of_marker(objects, &bytes),
+        match identity::read(&objects).await {
+            Ok(id) => Ok(Self::of(objects, Identity::established(id))),
             Err(RepositoryError::NotFound { repository, .. }) => {
                 // One that lost its marker must not be taken for none, and get another id.
                 match objects.list(&layout::manifests()).try_next().await {
@@ -107,48 +98,67 @@ impl Repository {
     /// # Errors
     /// As [`open`](Self::open), and those of writing.
     pub async fn open_or_init(objects: Objects, id: [u8; 16], now: Timestamp) -> Result<Self, RepositoryError> {
+        let repository = Self::open_or_begin(objects, id, now).await?;
+        repository.establish().await?;
+        Ok(repository)
+    }
+
+    /// As [`open_or_init`](Self::open_or_init), but where there is no repository nothing is written until
+    /// [`establish`](Self::establish), which has to come before any manifest.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_or_begin(objects: Objects, id: [u8; 16], now: Timestamp) -> Result<Self, RepositoryError> {
         match Self::open(objects.clone()).await {
-            Err(RepositoryError::NotARepository { .. }) => {}
-            outcome => return outcome,
-        }
-        let marker = Marker { format_version: FORMAT_VERSION, id: hex::encode(id), created_at: Some(now) };
-        let mut bytes = serde_json::to_vec(&marker).expect("texts and numbers are JSON");
-        bytes.push(b'\n');
-        match objects.create(&layout::marker(), bytes.into()).await {
-            Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Self::open(objects).await,
-            Err(error) => Err(error),
+            Err(RepositoryError::NotARepository { .. }) => Ok(Self::of(objects, Identity::begun(id, now))),
+            outcome => outcome,
         }
     }
 
-    fn of_marker(objects: Objects, bytes: &[u8]) -> Result<Self, RepositoryError> {
-        let damaged = |reason: &str| RepositoryError::Damaged {
-            key: layout::MARKER.into(),
-            repository: objects.location().into(),
-            reason: reason.into(),
-        };
-        let marker: Marker = serde_json::from_slice(bytes).map_err(|error| match error.is_eof() {
-            true => RepositoryError::CutOff { key: layout::MARKER.into(), repository: objects.location().into() },
-            false => damaged("it is not the JSON of a repository"),
-        })?;
-        match marker.format_version {
-            0 => return Err(damaged("formats are numbered from 1")),
-            FORMAT_VERSION => {}
-            found => {
-                let repository = objects.location().to_owned();
-                return Err(RepositoryError::NewerFormat { repository, found, supported: FORMAT_VERSION });
-            }
-        }
-        if marker.id.len() != 32 || !marker.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(damaged("its id is not 32 characters of hexadecimal"));
-        }
-        Ok(Self {
+    fn of(objects: Objects, identity: Identity) -> Self {
+        Self {
             objects,
-            id: marker.id,
+            identity,
             given: Mutex::default(),
             heads: Mutex::default(),
             part_bytes: PART_BYTES,
             trusted: TrustedSigners::default(),
-        })
+        }
+    }
+
+    /// Of a repository that is only begun, looks whether another made it meanwhile, and says whether its [`id`](Self::id) is still
+    /// what it was; see [`establish`](Self::establish).
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn look_again(&self) -> Result<bool, RepositoryError> {
+        self.identity.look_again(&self.objects).await
+    }
+
+    /// Makes the repository where it was only begun. Says whether its [`id`](Self::id) is still what it was: when another made
+    /// the repository meanwhile, it is that one's from now on, and what was derived from it is to be derived anew.
+    ///
+    /// # Errors
+    /// Those of writing, and those of [`open`](Self::open).
+    pub async fn establish(&self) -> Result<bool, RepositoryError> {
+        self.identity.establish(&self.objects).await
+    }
+
+    /// Whether the repository is there, rather than only begun.
+    pub fn is_established(&self) -> bool {
+        self.identity.unwritten().is_none()
+    }
+
+    /// Of a repository that is only begun, whether it may be written into, as far as can be told without writing anything: an
+    /// upload is opened and given up. (Of Azure that says nothing.)
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub async fn check_begun(&self) -> Result<(), RepositoryError> {
+        match self.is_established() {
+            true => Ok(()),
+            false => self.objects.try_upload(&layout::marker()).await,
+        }
     }
 
     /// The same repository, in which the amendments of these signers count and of nobody else. Without it, those of anybody do.
@@ -157,9 +167,9 @@ impl Repository {
         Self { trusted, ..self }
     }
 
-    /// The repository's id: 32 characters of hexadecimal, the salt of its fingerprint keys.
-    pub fn id(&self) -> &str {
-        &self.id
+    /// The repository's id: 32 characters of hexadecimal, the salt of its fingerprint keys. See [`establish`](Self::establish).
+    pub fn id(&self) -> String {
+        self.identity.id()
     }
 
     /// The repository's URL.

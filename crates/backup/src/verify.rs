@@ -265,7 +265,7 @@ impl Run<'_> {
 
     fn own_fingerprint_key(&self) -> Option<FingerprintKey> {
         let key = self.context.signing_key.as_ref()?;
-        Some(key.fingerprint_key(self.context.repository.id()))
+        Some(key.fingerprint_key(&self.context.repository.id()))
     }
 
     async fn check_document(
@@ -328,7 +328,7 @@ impl Run<'_> {
             chain.removed.insert(removal.sequence, (key, removal));
         }
         if let Some(pins) = &self.context.pins {
-            for (target, pin) in pins.all(repository.id())? {
+            for (target, pin) in pins.all(&repository.id())? {
                 if self.request.filter.matches(&target) {
                     chains.entry(repository.chain_of(&target)).or_default().pin = Some(pin);
                 }
@@ -414,9 +414,9 @@ impl Run<'_> {
     fn pin(&self, heads: &[(Target, Pin)]) -> Result<(), PinError> {
         let Some(pins) = &self.context.pins else { return Ok(()) };
         let repository = &self.context.repository;
-        pins.note_repository(repository.location(), repository.id())?;
+        pins.note_repository(repository.location(), &repository.id())?;
         for (target, pin) in heads {
-            pins.advance(repository.id(), target, pin)?;
+            pins.advance(&repository.id(), target, pin)?;
         }
         Ok(())
     }

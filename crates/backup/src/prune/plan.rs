@@ -88,7 +88,7 @@ impl Found {
         let marks = self.marks.entries.iter().map(|(key, mark)| (key.clone(), mark.marked_at));
         let removals = self.removals.entries.iter().map(|(key, removal)| (key.clone(), removal.removed_at));
         let pins = match &context.verify.pins {
-            Some(pins) => pins.all(repository.id())?,
+            Some(pins) => pins.all(&repository.id())?,
             None => BTreeMap::new(),
         };
         let pins = pins.into_iter().map(|(target, pin)| (format!("what was seen of {target}"), pin.seen_at));

@@ -223,6 +223,15 @@ impl Objects {
         }
     }
 
+    /// Opens an upload of `key` and gives it up: whether writing is allowed, and nothing is written.
+    pub(super) async fn try_upload(&self, key: &Path) -> Result<(), RepositoryError> {
+        let opened = self.store.put_multipart(key).await;
+        let mut upload = opened.map_err(|source| self.error(Access::Write, key, source))?;
+        // Best effort: what stays behind has no parts and is not visible.
+        let _ = upload.abort().await;
+        Ok(())
+    }
+
     /// Whether the object holds exactly `payload`.
     async fn holds(&self, key: &Path, payload: &PutPayload) -> Result<bool, RepositoryError> {
         let mut expected = payload.iter().flat_map(|chunk| chunk.iter());

@@ -103,6 +103,23 @@ async fn a_repository_is_made_once_and_opened_again() {
     assert_eq!(std::str::from_utf8(&marker).unwrap(), format!("{expected}\n"));
 }
 
+#[tokio::test]
+async fn a_repository_that_is_only_begun_is_not_there_and_of_two_the_first_one_s_id_is_both_s() {
+    let (store, objects) = memory();
+    let first = Repository::open_or_begin(objects.clone(), [1; 16], now()).await.unwrap();
+    let second = Repository::open_or_begin(objects.clone(), [2; 16], now()).await.unwrap();
+    first.check_begun().await.unwrap();
+    assert!(first.look_again().await.unwrap() && second.look_again().await.unwrap());
+    assert!(contents(&*store).await.is_empty() && !first.is_established());
+    assert!(first.establish().await.unwrap() && first.is_established());
+    // Between its look and its write, the other one was faster.
+    assert!(!second.establish().await.unwrap());
+    assert_eq!((second.id(), second.is_established()), (first.id(), true));
+    assert!(second.establish().await.unwrap() && second.look_again().await.unwrap(), "from now on it stays");
+    let third = Repository::open_or_begin(objects, [3; 16], now()).await.unwrap();
+    assert_eq!(third.id(), first.id());
+}
+
 #[rstest]
 #[case(r#"{"format_version":2,"other":[]}"#, "is of format 2")]
 #[case(r#"{"format_version":0}"#, "numbered from 1")]
@@ -452,7 +469,7 @@ async fn a_newer_manifest_stops_the_next_backup() {
 async fn fingerprint_keys_are_kept_for_each_set_of_recipients() {
     let (_, objects) = memory();
     let repository = open(objects).await.unwrap();
-    let id = SigningKey::from_seed(&[1; 32], "").fingerprint_key(repository.id()).id().clone();
+    let id = SigningKey::from_seed(&[1; 32], "").fingerprint_key(&repository.id()).id().clone();
     let (one, both) = (vec!["age1a".to_owned()], vec!["age1a".to_owned(), "age1b".to_owned()]);
     assert!(!repository.has_key(&id, &one).await.unwrap());
     repository.store_key(&id, &one, Bytes::from_static(b"1")).await.unwrap();

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::upload::Upload;
-use super::{MAX_SMALL_BYTES, Objects, ReadManifest, Repository, RepositoryError, layout};
+use super::{MAX_SMALL_BYTES, Objects, ReadManifest, Repository, RepositoryError, identity, layout};
 use crate::document::Measured;
 use crate::fingerprint::FingerprintKeyId;
 use crate::snapshot::Measure;
@@ -55,7 +55,7 @@ impl Repository {
             Err(RepositoryError::NotARepository { .. }) => {
                 let marker = self.read_twice(layout::MARKER).await?;
                 // Nothing is spread that cannot be opened.
-                Self::of_marker(self.objects.clone(), &marker)?;
+                identity::parse(&self.objects, &marker)?;
                 match objects.create(&layout::marker(), marker.into()).await {
                     Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Self::open(objects).await?,
                     Err(error) => return Err(error),
@@ -63,12 +63,12 @@ impl Repository {
             }
             outcome => outcome?,
         };
-        match copy.id == self.id {
+        match copy.id() == self.id() {
             true => Ok(Self { trusted: self.trusted.clone(), ..copy }),
             false => Err(RepositoryError::AnotherRepository {
                 repository: copy.location().into(),
-                found: copy.id,
-                expected: self.id.clone(),
+                found: copy.id(),
+                expected: self.id(),
             }),
         }
     }

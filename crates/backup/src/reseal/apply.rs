@@ -289,7 +289,7 @@ async fn fingerprint_key(
     if repository.has_key(id, recipients).await? {
         return Ok(None);
     }
-    let derived = context.signing_key.fingerprint_key(repository.id());
+    let derived = context.signing_key.fingerprint_key(&repository.id());
     let stored = repository.read_keys(id).await?;
     let (identities, id_wanted) = (context.identities.clone(), id.clone());
     let sealed = spawn_blocking(move || -> Result<Option<Vec<u8>>, EncodeError> {

@@ -132,7 +132,7 @@ impl RestoreSource {
                 let summary = &manifest.manifest.summary;
                 PlanSource::Snapshot {
                     repository: repository.location().to_owned(),
-                    repository_id: repository.id().to_owned(),
+                    repository_id: repository.id(),
                     snapshot: summary.id,
                     manifest_key: manifest.key.clone(),
                     manifest_digest: manifest.digest,
@@ -163,9 +163,9 @@ impl RestoreSource {
                 }
                 repository.id()
             }
-            Self::Document { .. } | Self::Held { .. } => "document",
+            Self::Document { .. } | Self::Held { .. } => "document".to_owned(),
         };
-        signing_key.map(|key| Arc::new(key.fingerprint_key(salt)))
+        signing_key.map(|key| Arc::new(key.fingerprint_key(&salt)))
     }
 
     /// Reads it to its end; `each` gets every record, on a thread where it may block. What was made of the records counts only

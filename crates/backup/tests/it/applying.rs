@@ -78,7 +78,7 @@ impl Bench {
             std::ops::ControlFlow::Continue(())
         };
         let records = source.fold(&Identities::default(), Vec::new(), take).await.unwrap();
-        let fingerprints = Arc::new(signing_key().fingerprint_key(repository.id()));
+        let fingerprints = Arc::new(signing_key().fingerprint_key(&repository.id()));
         shop.clock.advance(Duration::from_secs(86_400));
         Self { repository, source, shop, records, fingerprints }
     }

@@ -228,7 +228,7 @@ async fn nothing_that_a_backup_says_or_stores_holds_a_value_or_a_private_key(
             false => std::fs::remove_file(path).unwrap(),
         }
     }
-    bench.hear("key", &signing_key().fingerprint_key(context.repository.id()));
+    bench.hear("key", &signing_key().fingerprint_key(&context.repository.id()));
     bench.search();
     bench.canary.assert_absent_in_tree(&bench.repository());
     tracing::trace!("the last that is traced");

@@ -142,7 +142,7 @@ async fn read(folder: &Path, repository: &str, identities: &Identities, sealed: 
                 std::io::copy(&mut identities.open(&*key).unwrap(), &mut opened).unwrap();
                 FingerprintKey::from_stored(&opened).unwrap()
             }
-            false => signing_key().fingerprint_key(repository.id()),
+            false => signing_key().fingerprint_key(&repository.id()),
         };
         assert_eq!(*key.id(), summary.fingerprint_key);
         records.sort_by(|a, b| a.name.cmp(&b.name));

@@ -63,7 +63,7 @@ impl Shop {
         identity: Option<&Path>,
     ) -> BackupContext {
         let meter = Arc::new(CallMeter::default());
-        let repository = Repository::open_or_init(objects, REPOSITORY, self.clock.now()).await.unwrap();
+        let repository = Repository::open_or_begin(objects, REPOSITORY, self.clock.now()).await.unwrap();
         BackupContext {
             store: Arc::new(Metered::new(store, meter.clone())),
             meter,

@@ -75,6 +75,17 @@ pub(crate) async fn open_or_init(
     Ok(Repository::open_or_init(url.open(&options)?, rand::random(), now).await?)
 }
 
+/// Opens a repository for a backup, which makes it where there is none, just before it writes the first object.
+pub(crate) async fn open_or_begin(
+    url: &RepositoryUrl,
+    settings: &RepositorySettings,
+    session: Option<&Session>,
+    now: Timestamp,
+) -> Result<Repository> {
+    let options = options(url, settings, session, true).await;
+    Ok(Repository::open_or_begin(url.open(&options)?, rand::random(), now).await?)
+}
+
 /// Opens a repository; nothing where there is none yet.
 pub(crate) async fn open_existing(
     url: &RepositoryUrl,

@@ -156,7 +156,7 @@ impl<'a> BackupRun<'a> {
         let now = SystemClock.now();
         let opened = match self.options.dry_run {
             true => repository::open_for_dry_run(&url, &self.settings.repository, session, now).await?,
-            false => repository::open_or_init(&url, &self.settings.repository, session, now).await?,
+            false => repository::open_or_begin(&url, &self.settings.repository, session, now).await?,
         };
         let repository = Arc::new(opened);
         repositories.insert(url.to_string(), repository.clone());

@@ -50,8 +50,8 @@ pub(crate) fn remember(pins: Option<&Pins>, repository: &Repository, report: &mu
     let Some(id) = report.snapshot.as_deref().and_then(|id| id.parse().ok()) else { return };
     let pin = Pin { sequence, digest, id, seen_at: now };
     let remembered = pins
-        .note_repository(repository.location(), repository.id())
-        .and_then(|()| pins.advance(repository.id(), &report.target, &pin));
+        .note_repository(repository.location(), &repository.id())
+        .and_then(|()| pins.advance(&repository.id(), &report.target, &pin));
     match remembered {
         Ok(Advance::Advanced | Advance::Same) => {}
         Ok(Advance::Stays(seen)) => report.hints.push(format!(
