@@ -56,7 +56,10 @@ impl Policy {
         if !policy["Attributes"].is_object() {
             return Err("a policy has \"Attributes\"".into());
         }
-        Ok(Self { policy_text: policy.to_string(), policy_type: policy_type.into(), policy_status: None })
+        // One text for one policy, however its members were ordered and whatever else the program is built with.
+        let mut text = policy.clone();
+        text.sort_all_objects();
+        Ok(Self { policy_text: text.to_string(), policy_type: policy_type.into(), policy_status: None })
     }
 }
 
@@ -72,6 +75,13 @@ mod tests {
 
     const EXPIRES: &str =
         r#"[{"Attributes":{"Timestamp":"2030-01-01T00:00:00Z"},"Type":"Expiration","Version":"1.0"}]"#;
+
+    #[test]
+    fn a_policy_has_one_text_however_its_members_are_ordered() {
+        let other = r#"[{"Version":"1.0", "Type":"Expiration","Attributes":{"Timestamp":"2030-01-01T00:00:00Z"}}]"#;
+        assert_eq!(Policy::parse_list(other), Policy::parse_list(EXPIRES));
+        assert_eq!(join(&Policy::parse_list(other).unwrap()).unwrap(), EXPIRES);
+    }
 
     #[test]
     fn what_a_put_sends_reads_back_as_a_list() {
