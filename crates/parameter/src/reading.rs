@@ -123,9 +123,7 @@ fn advance<T>(
     page: Page<T>,
     all: &mut Vec<T>,
 ) -> Result<Option<String>> {
-    if let Some(first) = page.unreadable.into_iter().next() {
-        return Err(first.error);
-    }
+    let page = page.whole()?;
     all.extend(page.items);
     if page.next_token.is_some() && page.next_token == token {
         let message = "the token of the next page is that of the page itself";

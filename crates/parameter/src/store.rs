@@ -153,6 +153,17 @@ impl<T> Page<T> {
     pub fn new(items: Vec<T>, next_token: Option<String>) -> Self {
         Self { items, unreadable: Vec::new(), next_token }
     }
+
+    /// The page, for whoever needs all of it.
+    ///
+    /// # Errors
+    /// That of the first entry that could not be understood.
+    pub fn whole(self) -> Result<Self> {
+        match self.unreadable.into_iter().next() {
+            Some(first) => Err(first.error),
+            None => Ok(Self { unreadable: Vec::new(), ..self }),
+        }
+    }
 }
 
 /// An entry of a listing that could not be understood.

@@ -60,7 +60,11 @@ impl Operation for DescribeParameters {
             return Ok(Answer { parameters: Vec::new(), next_token: None });
         }
         let max_results = page_size(self.max_results, DEFAULT_PAGE);
-        let page = call.store.describe(&DescribeRequest { filters, max_results, next_token: self.next_token }).await?;
+        let page = call
+            .store
+            .describe(&DescribeRequest { filters, max_results, next_token: self.next_token })
+            .await?
+            .whole()?;
         let place = &call.caller.place;
         Ok(Answer {
             parameters: page.items.into_iter().map(|one| MetadataShape::new(one, place)).collect(),

@@ -48,7 +48,7 @@ impl Operation for GetParametersByPath {
             max_results: page_size(self.max_results, MAX_PATH_PAGE),
             next_token: self.next_token,
         };
-        let page = call.store.by_path(&request).await?;
+        let page = call.store.by_path(&request).await?.whole()?;
         let place = &call.caller.place;
         let parameters = page.items.into_iter();
         Ok(Answer {

@@ -77,7 +77,7 @@ pub(super) async fn describe(
     };
     let found = listing.read(connection, request.max_results, accept).await?;
     let next_token = found.next_token(OPERATION);
-    Ok(Page { items: found.rows.into_iter().map(|(metadata, _)| metadata).collect(), next_token })
+    Ok(Page::new(found.rows.into_iter().map(|(metadata, _)| metadata).collect(), next_token))
 }
 
 /// GetParametersByPath.
@@ -106,7 +106,7 @@ pub(super) async fn by_path(
     let found = listing.read(connection, request.max_results, accept).await?;
     let next_token = found.next_token(OPERATION);
     let open = |(metadata, row)| row::parameter(&row, at, metadata, keys);
-    Ok(Page { items: found.rows.into_iter().map(open).collect::<Result<_, _>>()?, next_token })
+    Ok(Page::new(found.rows.into_iter().map(open).collect::<Result<_, _>>()?, next_token))
 }
 
 /// The name that a page ended with, out of its token.

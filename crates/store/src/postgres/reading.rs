@@ -132,7 +132,7 @@ pub(super) async fn history(
     let items: Vec<HistoryEntry> = rows.iter().map(|row| entry(row, at, keys)).collect::<Result<_, Failure>>()?;
     let last = items.last().filter(|_| more);
     let next_token = last.map(|last| encode_token(OPERATION, &last.metadata.version.to_string()));
-    Ok(Page { items, next_token })
+    Ok(Page::new(items, next_token))
 }
 
 fn entry(row: &PgRow, at: &AccountRegion, keys: &Keyring) -> Result<HistoryEntry, Failure> {
