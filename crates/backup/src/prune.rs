@@ -5,6 +5,7 @@
 //! Owns the plan and its execution. What is kept is decided by [`retention`](crate::retention), and one removal is
 //! [`repository`](crate::repository)'s. A target whose chain is not right is refused, and all are when the clock is not.
 
+mod leftover;
 mod plan;
 mod report;
 mod sweep;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
+pub use self::leftover::{LeftoverPlan, PlannedLeftover};
 pub use self::plan::plan;
 pub use self::report::{Action, Outcome, PlannedSnapshot, PruneReport, TargetPlan};
 pub use self::sweep::apply;
@@ -56,6 +58,8 @@ pub struct PruneRequest {
     pub filter: SnapshotFilter,
     /// Of the rules that let a target through the first counts. A target without one is left alone.
     pub rules: Vec<PruneRule>,
+    /// Whether documents' objects that nothing names are looked for, whatever target they were of.
+    pub leftovers: bool,
 }
 
 /// Why nothing was pruned at all.
@@ -119,7 +123,7 @@ pub struct PrunePlan {
 impl PrunePlan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        !self.report.targets.iter().any(TargetPlan::changes)
+        !self.report.changes()
     }
 
     /// The objects of a removal that other snapshots name too.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::leftover;
 use super::report::{Action, PlannedSnapshot, PruneReport, TargetPlan};
 use super::{CLOCK_TOLERANCE, PruneContext, PruneError, PrunePlan, PruneRequest, PruneRule};
 use crate::event::Observer;
@@ -42,12 +43,23 @@ pub async fn plan(
     let checked = VerifyRequest { filter: request.filter.clone(), scope, read: false };
     let checked = verify(&context.verify, &checked, observer).await?;
     refuse(&mut targets, &checked, &|target| context.verify.repository.chain_of(target));
+    let leftovers = match request.leftovers {
+        true => {
+            let mut leftovers = leftover::plan(context, request, found.now).await?;
+            // Where a chain is not right, what is missing in it may name one.
+            let refused = targets.iter().filter(|target| !target.refused.is_empty());
+            leftovers.refused.extend(refused.map(|target| format!("the chain of {} is not right", target.target)));
+            Some(leftovers)
+        }
+        false => None,
+    };
     let mut report = PruneReport {
         repository: context.verify.repository.location().to_owned(),
         at: found.now,
         applied: false,
         verdict: Verdict::Complete,
         targets,
+        leftovers,
     };
     report.conclude();
     Ok(PrunePlan { report, named: found.named() })

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::leftover::LeftoverPlan;
 use crate::manifest::{Purpose, SnapshotId};
 use crate::repository::{Mark, Removal};
 use crate::retention::Rule;
@@ -169,9 +170,17 @@ pub struct PruneReport {
     pub verdict: Verdict,
     /// The targets.
     pub targets: Vec<TargetPlan>,
+    /// Documents' objects that nothing names; absent where they were not looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leftovers: Option<LeftoverPlan>,
 }
 
 impl PruneReport {
+    /// Whether anything is done.
+    pub fn changes(&self) -> bool {
+        self.targets.iter().any(TargetPlan::changes) || self.leftovers.as_ref().is_some_and(LeftoverPlan::changes)
+    }
+
     pub(super) fn conclude(&mut self) {
         let verdicts: Vec<_> = self.targets.iter().filter_map(TargetPlan::verdict).collect();
         self.verdict = match verdicts.as_slice() {
@@ -180,5 +189,8 @@ impl PruneReport {
             all if all.iter().all(|verdict| *verdict == Verdict::Failed) => Verdict::Failed,
             _ => Verdict::Partial,
         };
+        if self.verdict == Verdict::Complete && self.leftovers.as_ref().is_some_and(LeftoverPlan::failed) {
+            self.verdict = Verdict::Partial;
+        }
     }
 }

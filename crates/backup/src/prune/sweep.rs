@@ -1,5 +1,6 @@
 //! Carries a plan out: takes marks away, marks, ends what was begun, removes.
 
+use super::leftover;
 use super::report::{Action, Outcome, PlannedSnapshot, PruneReport, TargetPlan};
 use super::{CLOCK_TOLERANCE, PruneContext, PruneError, PrunePlan};
 use crate::event::{Event, Observer};
@@ -18,10 +19,10 @@ pub async fn apply(
     probe: u32,
     observer: &dyn Observer,
 ) -> Result<PruneReport, PruneError> {
-    let mut targets = std::mem::take(&mut plan.report.targets);
-    if targets.iter().any(TargetPlan::changes) {
+    if plan.report.changes() {
         check_clock(context, &plan, probe).await?;
     }
+    let mut targets = std::mem::take(&mut plan.report.targets);
     let changes = |target: &&TargetPlan| target.refused.is_empty();
     let snapshots = targets.iter().filter(changes).flat_map(|target| &target.snapshots);
     let count = snapshots.filter(|snapshot| snapshot.action.changes()).count();
@@ -39,6 +40,9 @@ pub async fn apply(
             snapshot.outcome = Some(outcome.unwrap_or_else(|error| Outcome::Failed(chain(&error))));
             observer.event(&Event::SnapshotDone { snapshot: snapshot.id.to_string(), bytes: 0 });
         }
+    }
+    if let Some(leftovers) = &mut plan.report.leftovers {
+        leftover::apply(context, leftovers, plan.report.at).await;
     }
     let mut report = PruneReport { targets, applied: true, ..plan.report };
     report.conclude();

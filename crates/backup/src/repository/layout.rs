@@ -1,6 +1,6 @@
 //! The keys of the objects.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, ToSpan as _};
 use object_store::path::Path;
 
@@ -24,6 +24,9 @@ const AMENDMENT_SUFFIX: &str = ".amendment";
 const MARK_SUFFIX: &str = ".mark";
 const REMOVAL_SUFFIX: &str = ".removed";
 const LOCK_SUFFIX: &str = ".lock";
+/// Below the marks: those of objects that nothing names.
+const LEFTOVER: &str = "leftover";
+const LEFTOVER_SUFFIX: &str = ".leftover";
 /// The folders that no data object is in.
 const RESERVED: [&str; 7] = [MANIFESTS, KEYS, STAGING, AMENDMENTS, MARKS, REMOVALS, LOCKS];
 /// Digits of a manifest's name, so that names sort as numbers do.
@@ -107,6 +110,35 @@ pub(super) fn mark(target: &Target, sequence: u64) -> Path {
 /// The number that a mark's key bears.
 pub(super) fn marked(key: &Path) -> Option<u64> {
     number(key.filename()?.strip_suffix(MARK_SUFFIX)?, SEQUENCE_DIGITS)
+}
+
+pub(super) fn leftover_marks() -> Path {
+    marks().join(LEFTOVER)
+}
+
+/// The mark of an object that nothing names: under the beginning of its key's SHA-256.
+pub(super) fn leftover_mark(key: &str) -> Path {
+    let name = hex::encode(&Digest::of(key.as_bytes()).as_bytes()[..16]);
+    leftover_marks().join(format!("{name}{LEFTOVER_SUFFIX}"))
+}
+
+/// Whether it is the key of such a mark.
+pub(super) fn is_leftover_mark(key: &Path) -> bool {
+    let stem = key.filename().and_then(|name| name.strip_suffix(LEFTOVER_SUFFIX));
+    let is_hex = |stem: &str| stem.len() == 32 && stem.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    key.parts_count() == 3 && key.prefix_matches(&leftover_marks()) && stem.is_some_and(is_hex)
+}
+
+/// Whether it is a key that the sealed document of a backup has, or of one that was sealed again.
+pub(super) fn is_sealed_data_key(key: &str) -> bool {
+    let parts: Option<(&str, &str)> = key.split_once('/');
+    let is_one = |(folder, name): (&str, &str)| {
+        Date::strptime("%Y-%m-%d", folder).is_ok()
+            && name.starts_with("ssm-backup-")
+            && name.ends_with(DATA_SUFFIXES[0])
+            && !name.contains('/')
+    };
+    is_data_key(key) && parts.is_some_and(is_one)
 }
 
 /// What is written to learn the time. `number` is random.

@@ -268,8 +268,13 @@ impl Objects {
 
     /// When an object was written, by the place's clock.
     pub(super) async fn modified_at(&self, key: &Path) -> Result<Timestamp, RepositoryError> {
+        self.look(key).await.map(|(_, written_at)| written_at)
+    }
+
+    /// The size of an object, and when it was written, by the place's clock.
+    pub(super) async fn look(&self, key: &Path) -> Result<(u64, Timestamp), RepositoryError> {
         let meta = self.store.head(key).await.map_err(|source| self.error(Access::Read, key, source))?;
-        Ok(Timestamp::from_second(meta.last_modified.timestamp()).unwrap_or(Timestamp::MIN))
+        Ok((meta.size, Timestamp::from_second(meta.last_modified.timestamp()).unwrap_or(Timestamp::MIN)))
     }
 
     /// The last key under `prefix` that comes after `offset`, which the place need not have.

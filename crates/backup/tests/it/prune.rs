@@ -49,7 +49,7 @@ fn ids(numbers: impl IntoIterator<Item = u8>) -> BTreeSet<String> {
 fn last(number: u32) -> PruneRequest {
     let policy = RetentionPolicy { last: number, ..RetentionPolicy::default() };
     let rule = PruneRule { filter: SnapshotFilter::default(), policy, grace: Period::days(7) };
-    PruneRequest { filter: SnapshotFilter::default(), rules: vec![rule] }
+    PruneRequest { filter: SnapshotFilter::default(), rules: vec![rule], leftovers: true }
 }
 
 /// Pruning as this machine would do it on `store`.
@@ -66,7 +66,8 @@ impl<'a> Pruning<'a> {
 
     fn on(backed: &'a Backed, store: &Arc<dyn ObjectStore>) -> Self {
         let clock = backed.shop.clock.clone();
-        let store = Arc::new(Timed { inner: store.clone(), clock, ahead: SignedDuration::ZERO });
+        let store =
+            Arc::new(Timed { inner: store.clone(), clock, ahead: SignedDuration::ZERO, written: Default::default() });
         Self { backed, store, pins: None }
     }
 
@@ -192,6 +193,138 @@ async fn a_mark_that_cannot_be_used_is_replaced_and_its_time_begins_anew() {
     assert_eq!(kept(&backed).await, ids(2..=8));
 }
 
+/// What a backup that was stopped, and one that was sealed again, left behind.
+const LEFT: [&str; 2] = [
+    "2025-10-15/ssm-backup-dev-20251015_235959.json.zst.age",
+    "2025-10-15/ssm-backup-prod-20251015_120145.0badcafe.json.zst.age",
+];
+/// What is none of it: the old pipeline's, somebody's, and what looks almost so.
+const NOT_LEFT: [&str; 4] = [
+    "2025-10-15/ssm-backup-dev-20251015_235958.json",
+    "2025-10-15/notes.json.zst.age",
+    "archive/ssm-backup-dev-20251015_235957.json.zst.age",
+    "2025-10-15/deeper/ssm-backup-dev-20251015_235956.json.zst.age",
+];
+
+fn leftovers(report: &PruneReport) -> Vec<(&str, Action)> {
+    let objects = report.leftovers.iter().flat_map(|leftovers| &leftovers.objects);
+    objects.map(|one| (one.key.as_str(), one.action)).collect()
+}
+
+#[tokio::test]
+async fn what_nothing_names_is_marked_when_it_is_old_and_removed_when_its_grace_time_is_over() {
+    let backed = backed().await;
+    let pruning = Pruning::of(&backed);
+    for key in LEFT.iter().chain(&NOT_LEFT) {
+        pruning.store.put(&Path::from(*key), "left over".into()).await.unwrap();
+    }
+    let request = last(9);
+    let all = |action| LEFT.map(|key| (key, action)).to_vec();
+    let before = contents(&*backed.store).await;
+    // One that is younger than the grace time may be of a backup that is under way.
+    backed.shop.clock.advance(6 * DAY);
+    let young = pruning.run(&request).await.unwrap();
+    assert_eq!((leftovers(&young), contents(&*backed.store).await), (all(Action::Keep), before.clone()));
+
+    backed.shop.clock.advance(2 * DAY);
+    let marked = pruning.run(&request).await.unwrap();
+    assert_eq!((leftovers(&marked), marked.verdict), (all(Action::Mark), Verdict::Complete), "{marked:?}");
+    let after = contents(&*backed.store).await;
+    let new: Vec<_> = after.keys().filter(|key| !before.contains_key(*key)).collect();
+    assert!(new.len() == 2 && new.iter().all(|key| key.starts_with("marks/leftover/")), "{new:?}");
+    backed.shop.clock.advance(6 * DAY);
+    let waiting = pruning.run(&request).await.unwrap();
+    assert_eq!((leftovers(&waiting), contents(&*backed.store).await), (all(Action::Wait), after));
+
+    backed.shop.clock.advance(2 * DAY);
+    let planned = pruning.plan(&request).await.unwrap();
+    assert_eq!(leftovers(&planned), all(Action::Remove));
+    let removed = pruning.run(&request).await.unwrap();
+    assert_eq!((leftovers(&removed), removed.verdict), (all(Action::Remove), Verdict::Complete), "{removed:?}");
+    let left = contents(&*backed.store).await;
+    let gone: Vec<_> = before.keys().filter(|key| !left.contains_key(*key)).collect();
+    assert_eq!(gone, LEFT, "and nothing else");
+    assert!(left.len() == before.len() - 2 && pruning.verified().await.is_clean());
+    assert_eq!(leftovers(&pruning.run(&request).await.unwrap()), []);
+}
+
+#[tokio::test]
+async fn a_grace_time_of_nothing_does_not_count_for_what_nothing_names() {
+    let backed = backed().await;
+    let pruning = Pruning::of(&backed);
+    pruning.store.put(&Path::from(LEFT[0]), "left over".into()).await.unwrap();
+    let mut request = last(9);
+    request.rules[0].grace = "0s".parse().unwrap();
+    backed.shop.clock.advance(DAY / 2);
+    assert_eq!(leftovers(&pruning.run(&request).await.unwrap()), [(LEFT[0], Action::Keep)]);
+    backed.shop.clock.advance(DAY);
+    assert_eq!(leftovers(&pruning.run(&request).await.unwrap()), [(LEFT[0], Action::Mark)]);
+    assert_eq!(leftovers(&pruning.run(&request).await.unwrap()), [(LEFT[0], Action::Wait)]);
+    request.leftovers = false;
+    assert_eq!(pruning.run(&request).await.unwrap().leftovers, None);
+}
+
+#[tokio::test]
+async fn what_is_named_after_all_loses_its_mark_and_another_object_is_not_the_one_that_was_marked() {
+    let backed = backed().await;
+    let pruning = Pruning::of(&backed);
+    for key in LEFT {
+        pruning.store.put(&Path::from(key), "left over".into()).await.unwrap();
+    }
+    let request = last(9);
+    backed.shop.clock.advance(8 * DAY);
+    pruning.run(&request).await.unwrap();
+    backed.shop.clock.advance(8 * DAY);
+    let context = pruning.context().await.unwrap();
+    let due = plan(&context, &request, &NoObserver).await.unwrap();
+    // Since the plan was made: one is another object, and the other one is gone.
+    pruning.store.put(&Path::from(LEFT[0]), "another object".into()).await.unwrap();
+    pruning.store.delete(&Path::from(LEFT[1])).await.unwrap();
+    let report = apply(&context, due, 7, &NoObserver).await.unwrap();
+    let outcomes = report.leftovers.as_ref().unwrap().objects.iter().map(|one| one.outcome.as_ref().unwrap());
+    let outcomes: Vec<_> = outcomes.collect();
+    assert!(matches!(outcomes[..], [Outcome::Failed(_), Outcome::Done]), "{outcomes:?}");
+    assert_eq!(report.verdict, Verdict::Partial);
+    // Its time begins anew: its mark is that of the object before.
+    let next = pruning.run(&request).await.unwrap();
+    let [(kept, Action::Keep), (mark, Action::Unmark)] = leftovers(&next)[..] else { panic!("{next:?}") };
+    assert!(kept == LEFT[0] && mark.starts_with("marks/leftover/"), "{next:?}");
+    assert!(contents(&*backed.store).await.keys().all(|key| !key.starts_with("marks/")));
+}
+
+#[tokio::test]
+async fn nothing_that_nothing_names_is_removed_where_anything_cannot_be_read() {
+    let backed = backed().await;
+    let pruning = Pruning::of(&backed);
+    pruning.store.put(&Path::from(LEFT[0]), "left over".into()).await.unwrap();
+    let request = last(9);
+    for _ in 0..2 {
+        backed.shop.clock.advance(8 * DAY);
+        if leftovers(&pruning.plan(&request).await.unwrap()) == [(LEFT[0], Action::Mark)] {
+            pruning.run(&request).await.unwrap();
+        }
+    }
+    let whole = contents(&*backed.store).await;
+    let is_its = |key: &&String| key.starts_with("manifests/shop/dev/");
+    let manifest = whole.keys().filter(is_its).nth(1).unwrap().clone();
+    for damaged in [Some(whole[&manifest].slice(..90)), None] {
+        let path = Path::from(manifest.as_str());
+        match damaged {
+            Some(bytes) => drop(backed.store.put(&path, bytes.into()).await.unwrap()),
+            None => backed.store.delete(&path).await.unwrap(),
+        }
+        let report = pruning.run(&request).await.unwrap();
+        let found = report.leftovers.as_ref().unwrap();
+        assert!(!found.refused.is_empty() && found.count(Action::Remove) == 0, "{found:?}");
+        assert!(contents(&*backed.store).await.contains_key(LEFT[0]));
+    }
+    backed.store.put(&Path::from(manifest.as_str()), whole[&manifest].clone().into()).await.unwrap();
+    let report = pruning.run(&request).await.unwrap();
+    // The object that the missing manifest named was left over meanwhile, and is named again.
+    assert!(leftovers(&report).contains(&(LEFT[0], Action::Remove)), "{report:?}");
+    assert_eq!(kept(&backed).await.len(), 8);
+}
+
 async fn lock(backed: &Backed, number: u8, until: Option<Timestamp>) -> String {
     let created_at = backed.shop.clock.now();
     let draft = LockDraft { id: [number; 4], snapshot: id(number), reason: "audit".into(), created_at, until };
@@ -238,7 +371,8 @@ async fn a_clock_that_is_behind_or_off_prunes_nothing() {
     assert!(matches!(error, PruneError::ClockBehind { .. }) && !error.hints().is_empty(), "{error}");
     for hours in [-1, 1] {
         let (inner, clock) = (backed.store.clone(), backed.shop.clock.clone());
-        let off = Arc::new(Timed { inner, clock, ahead: SignedDuration::from_hours(hours) });
+        let off =
+            Arc::new(Timed { inner, clock, ahead: SignedDuration::from_hours(hours), written: Default::default() });
         let error = Pruning { store: off, ..Pruning::of(&backed) }.run(&last(1)).await.unwrap_err();
         assert!(matches!(error, PruneError::ClockOff { .. }) && !error.hints().is_empty(), "{error}");
     }

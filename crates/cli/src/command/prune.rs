@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parados_backup::prune::{
-    Action, Outcome, PlannedSnapshot, PruneContext, PruneReport, PruneRequest, TargetPlan, apply, plan,
+    Action, Outcome, PlannedLeftover, PlannedSnapshot, PruneContext, PruneReport, PruneRequest, TargetPlan, apply, plan,
 };
 use parados_backup::repository::SnapshotFilter;
 use parados_backup::signature::SigningKey;
@@ -69,7 +69,10 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
         };
         // The chains that restores write are of environments of their own, so the rules choose, and not the filter.
         let filter = SnapshotFilter { environment: None, ..snapshots::filter(&args.environment) };
-        let mut made = plan(&context, &PruneRequest { filter, rules }, &progress.observer()).await?;
+        // Nothing says of which target an object is that nothing names.
+        let leftovers = filter == SnapshotFilter::default() && args.environment.environment.is_none();
+        let request = PruneRequest { filter, rules, leftovers };
+        let mut made = plan(&context, &request, &progress.observer()).await?;
         if args.environment.environment.is_some() {
             made.report.targets.retain(|target| target.policy.is_some());
         }
@@ -106,11 +109,19 @@ fn count(report: &PruneReport, action: Action) -> usize {
 
 fn question(report: &PruneReport) -> String {
     let gone = count(report, Action::Remove) + count(report, Action::Finish);
-    format!(
-        "Remove {gone} snapshots for good, mark {} and take the mark from {}?",
+    let snapshots = format!(
+        "Remove {gone} snapshots for good, mark {} and take the mark from {}",
         count(report, Action::Mark),
         count(report, Action::Unmark)
-    )
+    );
+    match report.leftovers.as_ref().filter(|leftovers| leftovers.changes()) {
+        None => format!("{snapshots}?"),
+        Some(leftovers) => format!(
+            "{snapshots}; of objects that nothing names remove {} and mark {}?",
+            leftovers.count(Action::Remove),
+            leftovers.count(Action::Mark)
+        ),
+    }
 }
 
 fn text(output: Output, report: &PruneReport) -> String {
@@ -133,7 +144,40 @@ fn text(output: Output, report: &PruneReport) -> String {
             ));
         }
     }
+    if let Some(leftovers) = report.leftovers.as_ref().filter(|leftovers| !leftovers.objects.is_empty()) {
+        text.push_str(&format!("objects that nothing names: {}\n", leftovers.objects.len()));
+        leftovers.refused.iter().for_each(|why| text.push_str(&format!("refused: {}\n", output::printable(why))));
+        text.push_str(&output.table(
+            &["OBJECT", "WRITTEN", "BYTES", "ACTION", "WHY", "OUTCOME"],
+            leftovers.objects.iter().map(|object| leftover_row(object, leftovers.refused.is_empty())),
+        ));
+    }
     text
+}
+
+fn leftover_row(object: &PlannedLeftover, is_done: bool) -> Vec<String> {
+    let due = object.due.map(|due| format!("{} on {}", due_words(object.action), due.strftime("%Y-%m-%d %H:%M:%SZ")));
+    let why = match object.action {
+        Action::Keep => "it is too young".to_owned(),
+        Action::Unmark => "it is the mark of none".to_owned(),
+        _ => due.unwrap_or_default(),
+    };
+    vec![
+        object.key.clone(),
+        object.written_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        object.bytes.to_string(),
+        if is_done { object.action.to_string() } else { "none".to_owned() },
+        why,
+        object.outcome.as_ref().map(said).unwrap_or_default(),
+    ]
+}
+
+fn said(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::Left(why) => format!("left: {why}"),
+        Outcome::Failed(why) => format!("failed: {why}"),
+    }
 }
 
 fn row(target: &TargetPlan, snapshot: &PlannedSnapshot) -> Vec<String> {
@@ -145,12 +189,7 @@ fn row(target: &TargetPlan, snapshot: &PlannedSnapshot) -> Vec<String> {
         (true, Action::Finish) => "its removal was begun".to_owned(),
         (true, _) => due().unwrap_or_default(),
     };
-    let outcome = match &snapshot.outcome {
-        Some(Outcome::Done) => "done".to_owned(),
-        Some(Outcome::Left(why)) => format!("left: {why}"),
-        Some(Outcome::Failed(why)) => format!("failed: {why}"),
-        None => String::new(),
-    };
+    let outcome = snapshot.outcome.as_ref().map(said).unwrap_or_default();
     let action = match target.refused.is_empty() {
         true => snapshot.action.to_string(),
         false => "none".to_owned(),
