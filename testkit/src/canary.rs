@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// A piece of a secret of this many bytes counts as a leak: enough that it is not met by chance.
 const PIECE: usize = 12;
@@ -37,6 +37,27 @@ impl Canary {
         let secret = secret.into();
         assert!(secret.len() >= PIECE, "a watched secret has at least {PIECE} bytes");
         self.secrets.push(secret);
+    }
+
+    /// Takes the signing key of this OpenSSH private key file, which is not encrypted, under watch: its 32 secret bytes in base64 at
+    /// any offset and in hex. The rest of the file is public.
+    ///
+    /// # Panics
+    /// When it is no such file of an ed25519 key.
+    pub fn watch_openssh_ed25519(&mut self, file: &str) {
+        const MAGIC: &[u8] = b"openssh-key-v1\0";
+        let text: String = file.lines().filter(|line| !line.starts_with("-----")).collect();
+        let bytes = STANDARD.decode(text).expect("an OpenSSH private key file is base64");
+        assert!(bytes.starts_with(MAGIC), "an OpenSSH private key file begins so");
+        // The private part ends with the seed, the public key again, and the comment; the public key is before it too.
+        let public = bytes.windows(32).position(|one| bytes.windows(32).filter(|other| one == *other).count() >= 3);
+        let public = &bytes[public.expect("the public key stands in it three times")..][..32];
+        let again = bytes.windows(32).rposition(|one| one == public).expect("it was found above");
+        let seed = &bytes[again - 32..again];
+        self.watch(seed.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        for offset in 0..3 {
+            self.watch(STANDARD_NO_PAD.encode(&seed[offset..offset + 27]));
+        }
     }
 
     /// Whether `bytes` holds a planted secret or a piece of one: plain, in base64 (at any offset) or in hex.
@@ -194,5 +215,20 @@ mod tests {
         let mut canary = Canary::new();
         canary.plant("x");
         canary.assert_absent_in_tree(tempfile::tempdir().unwrap().path());
+    }
+
+    #[test]
+    fn the_secret_half_of_an_openssh_key_is_watched_and_the_public_one_is_not() {
+        let folder = std::env::temp_dir().join(format!("parados-canary-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        let made =
+            crate::tool("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.join("key")).status();
+        assert!(made.expect("ssh-keygen runs").success());
+        let private = fs::read_to_string(folder.join("key")).expect("it was made");
+        let public = fs::read_to_string(folder.join("key.pub")).expect("it was made");
+        fs::remove_dir_all(&folder).expect("the folder can be taken away");
+        let mut canary = Canary::new();
+        canary.watch_openssh_ed25519(&private);
+        assert!(canary.is_in(private.as_bytes()) && !canary.is_in(public.as_bytes()));
     }
 }

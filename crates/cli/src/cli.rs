@@ -128,6 +128,7 @@ mod tests {
         blocks
             .flat_map(str::lines)
             .filter_map(|line| line.split(" #").next())
+            .filter_map(|line| line.split(" <<").next())
             .filter_map(|line| line.rsplit('|').next())
             .map(|line| line.trim().to_owned())
             .filter(|line| line.starts_with("parados "))

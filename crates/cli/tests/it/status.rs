@@ -109,3 +109,35 @@ fn without_a_file_the_repository_says_what_there_is() {
     assert_eq!(states(&view(&home, "", 0)), [("dev", "current")]);
     assert_eq!(states(&view(&home, "--environment stage", 5)), [("stage", "missing")]);
 }
+
+/// The parser that Prometheus's own client for Python has.
+#[test]
+fn the_metrics_are_read_by_a_parser_of_prometheus_s_format() {
+    const READ: &str = "import json, sys\n\
+        from prometheus_client.parser import text_string_to_metric_families as parse\n\
+        families = {f.name: [[s.name, s.labels, s.value] for s in f.samples] for f in parse(sys.stdin.read())}\n\
+        print(json.dumps(families))";
+    let home = configured();
+    home.run("backup --environment dev").success();
+    let run = home.run("status --prometheus -").code(5);
+    let mut python = testkit::python();
+    python.args(["-c", READ]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut python = python.spawn().unwrap();
+    std::io::Write::write_all(&mut python.stdin.take().unwrap(), stdout(&run).as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stdout(&run));
+    let families: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let samples = |family: &str| families[family].as_array().unwrap_or_else(|| panic!("{family}: {families}")).clone();
+    let current = samples("parados_target_current");
+    let of = |environment: &str| {
+        let found = current.iter().find(|sample| sample[1]["environment"] == environment);
+        found.unwrap_or_else(|| panic!("{environment}: {families}"))[2].as_f64().unwrap()
+    };
+    assert_eq!((of("dev"), of("prod")), (1.0, 0.0), "{families}");
+    for family in ["parados_status_timestamp_seconds", "parados_snapshot_timestamp_seconds", "parados_snapshot_bytes"] {
+        assert!(samples(family)[0][2].as_f64().unwrap() > 0.0, "{family}: {families}");
+    }
+    // Each family that is in the text is one that the parser found, with a sample.
+    let named = stdout(&run).lines().filter(|line| line.starts_with("# TYPE ")).count();
+    assert_eq!(families.as_object().unwrap().len(), named, "{families}");
+}
