@@ -11,6 +11,7 @@ mod diff;
 mod entry;
 mod join;
 mod life;
+mod mapped;
 mod search;
 mod side;
 
@@ -37,6 +38,9 @@ pub enum CompareError {
     /// The store could not be read.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// A map of names makes one of two.
+    #[error("two parameters become {0} by the map; compare with one that keeps them apart")]
+    NamesMeet(parados_parameter::ParameterName),
     /// A thread ended by itself.
     #[error("the comparison was interrupted")]
     Interrupted,

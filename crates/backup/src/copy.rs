@@ -168,6 +168,7 @@ impl Copying<'_> {
     /// Brings the document that counts now. One that was replaced by it stays behind: it may be sealed to somebody who is to read
     /// no more.
     async fn document(&self, entry: &SnapshotEntry, document: &StoredDocument) -> Result<u64, RepositoryError> {
+        self.source.check_signer(&entry.manifest_key, &entry.summary.signer)?;
         self.check_there(entry)?;
         let object = &document.object;
         if self.request.dry_run {

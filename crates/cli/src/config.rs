@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 pub(crate) use error::ConfigError;
 pub(crate) use file::ConfigFile;
 pub(crate) use flags::{
-    EnvironmentFlags, KeepFlags, PlaceFlags, SelectorFlags, SnapshotFlags, StoreFlags, TrustFlags, share,
+    EnvironmentFlags, KeepFlags, OneStoreFlags, PlaceFlags, QuotaFlags, SelectorFlags, SnapshotFlags, StoreFlags,
+    TrustFlags,
 };
 pub(crate) use period::Period;
 pub(crate) use settings::{

@@ -6,10 +6,11 @@ use parados_parameter::ParameterName;
 
 use super::diff::throwaway;
 use super::join::{Difference, DifferenceKind, FieldDifference};
-use super::{CompareContext, CompareError, Details, Side};
+use super::{CompareContext, CompareError, Details, DiffRequest, Side, mapped};
 use crate::document::ParameterRecord;
 use crate::event::Observer;
 use crate::field::{self, Field};
+use crate::restore::transform::map_name;
 
 type Records = BTreeMap<ParameterName, ParameterRecord>;
 
@@ -19,12 +20,14 @@ pub(super) async fn fill(
     before: &Side,
     after: &Side,
     differences: &mut [Difference],
-    details: Details,
+    request: &DiffRequest,
     observer: &dyn Observer,
 ) -> Result<(), CompareError> {
+    let DiffRequest { maps, details, .. } = request;
     let names: BTreeSet<_> = differences.iter().map(|one| one.name.clone()).collect();
-    let before = records(context, before, &names, observer).await?;
-    let after = records(context, after, &names, observer).await?;
+    let before = records(context, before, mapped::originals(maps, &names), observer).await?;
+    let before: Records = before.into_iter().map(|(name, record)| (map_name(maps, &name), record)).collect();
+    let after = records(context, after, names, observer).await?;
     for difference in differences {
         if difference.kind == DifferenceKind::Unread {
             continue;
@@ -36,7 +39,7 @@ pub(super) async fn fill(
         for one in &mut difference.fields {
             let of = |record: Option<&ParameterRecord>| record.and_then(|record| field::in_words(record, one.field));
             let value = |record: Option<&ParameterRecord>| {
-                let wanted = one.field == Field::Value && details == Details::Values;
+                let wanted = one.field == Field::Value && *details == Details::Values;
                 record.filter(|_| wanted).map(|record| record.value.clone())
             };
             let (from, to) = (of(a), of(b));
@@ -62,7 +65,7 @@ fn of_one(record: Option<&ParameterRecord>) -> Vec<FieldDifference> {
 async fn records(
     context: &CompareContext,
     side: &Side,
-    names: &BTreeSet<ParameterName>,
+    names: BTreeSet<ParameterName>,
     observer: &dyn Observer,
 ) -> Result<Records, CompareError> {
     if names.is_empty() {
@@ -71,10 +74,9 @@ async fn records(
     if let Side::Live(live) = side {
         let mut records = Records::new();
         let take = |record: ParameterRecord| _ = records.insert(record.name.clone(), record);
-        live.read(Some(names.clone()), false, &throwaway(context), observer, take).await?;
+        live.read(Some(names), false, &throwaway(context), observer, take).await?;
         return Ok(records);
     }
-    let names = names.clone();
     let take = move |records: &mut Records, record: ParameterRecord| {
         if names.contains(&record.name) {
             records.insert(record.name.clone(), record);

@@ -7,13 +7,14 @@ use parados_parameter::Selector;
 use tokio::task::spawn_blocking;
 
 use super::CompareError;
-use super::details;
 use super::join::{Difference, DifferenceKind, Joined, Unread, join};
 use super::side::{Listing, Reading, Side, by_manifest};
+use super::{details, mapped};
 use crate::event::Observer;
 use crate::field::Field;
 use crate::fingerprint::FingerprintKey;
 use crate::fingerprint_key;
+use crate::restore::NameMap;
 use crate::seal::Identities;
 use crate::signature::SigningKey;
 
@@ -32,6 +33,8 @@ pub struct CompareContext {
 pub struct DiffRequest {
     /// Which parameters, by the conditions on names; the others do not count.
     pub selector: Selector,
+    /// What names of the first side become before they are looked for on the second; the selector means what they were.
+    pub maps: Vec<NameMap>,
     /// How much is told of what differs.
     pub details: Details,
 }
@@ -93,6 +96,10 @@ pub async fn diff(
         observer,
     };
     let mut by_manifests = true;
+    if !request.maps.is_empty() {
+        // What is selected is known of what the names were, and not of what they are.
+        reading.selector = Arc::default();
+    }
     let (a, b) = match shared_manifests(before, after, &reading) {
         Some(listings) => listings,
         None => {
@@ -100,15 +107,15 @@ pub async fn diff(
             list_both(context, before, after, &reading).await?
         }
     };
-    let same_place = before.target().is_some() && before.target() == after.target();
-    let mut joined = join_both(a, b, same_place).await?;
+    let same_place = request.maps.is_empty() && before.target().is_some() && before.target() == after.target();
+    let mut joined = join_both(a, b, request, same_place).await?;
     let mut notes = notes(before, after);
     if joined.without_fields > 0 {
         // An early manifest does not say enough; its document does.
         reading.open = true;
         let opened = async {
             let (a, b) = list_both(context, before, after, &reading).await?;
-            join_both(a, b, same_place).await
+            join_both(a, b, request, same_place).await
         };
         match opened.await {
             Ok(opened) => (joined, by_manifests) = (opened, false),
@@ -127,7 +134,7 @@ pub async fn diff(
         notes,
     };
     if request.details > Details::Names {
-        details::fill(context, before, after, &mut report.differences, request.details, observer).await?;
+        details::fill(context, before, after, &mut report.differences, request, observer).await?;
         report.by_manifest = false;
     }
     Ok(report)
@@ -169,13 +176,30 @@ pub(super) fn throwaway(context: &CompareContext) -> FingerprintKey {
     FingerprintKey::derive(&context.random, "a comparison")
 }
 
-async fn join_both(before: Listing, after: Listing, same_place: bool) -> Result<Joined, CompareError> {
+async fn join_both(
+    before: Listing,
+    after: Listing,
+    request: &DiffRequest,
+    same_place: bool,
+) -> Result<Joined, CompareError> {
+    let met = mapped::Met::default();
+    let (before, after) = match request.maps.as_slice() {
+        [] => (before, after),
+        maps => {
+            let selector = Arc::new(request.selector.clone());
+            let before = mapped::after(before, &[], selector.clone());
+            (mapped::before(before, maps, met.clone()), mapped::after(after, maps, selector))
+        }
+    };
     let Listing { entries: a, done: a_done, unread: a_unread } = before;
     let Listing { entries: b, done: b_done, unread: b_unread } = after;
     let unread = Unread { before: a_unread, after: b_unread };
     let joining = spawn_blocking(move || join(a, b, unread, same_place));
     let (joined, a, b) = futures::join!(joining, a_done, b_done);
     a.and(b)?;
+    if let Some(name) = met.get() {
+        return Err(CompareError::NamesMeet(name.clone()));
+    }
     joined.map_err(|_| CompareError::Interrupted)
 }
 

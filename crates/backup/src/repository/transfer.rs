@@ -181,10 +181,15 @@ impl Repository {
 
     /// That a manifest was signed by somebody whose signatures count.
     pub(crate) fn check_trusted(&self, read: &ReadManifest) -> Result<(), RepositoryError> {
-        match self.trusted.accept(&read.manifest.summary.signer) {
+        self.check_signer(&read.key, &read.manifest.summary.signer)
+    }
+
+    /// That the manifest `key` is of somebody whose signature counts.
+    pub(crate) fn check_signer(&self, key: &str, signer: &str) -> Result<(), RepositoryError> {
+        match self.trusted.accept(signer) {
             true => Ok(()),
             false => Err(RepositoryError::Damaged {
-                key: read.key.clone(),
+                key: key.to_owned(),
                 repository: self.location().into(),
                 reason: "its signer is not trusted".into(),
             }),

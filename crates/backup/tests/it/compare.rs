@@ -103,7 +103,7 @@ pub(crate) fn nothing() -> CompareContext {
 }
 
 async fn compare(context: &CompareContext, before: &Side, after: &Side, details: Details) -> DiffReport {
-    let request = DiffRequest { selector: Selector::default(), details };
+    let request = DiffRequest { details, ..DiffRequest::default() };
     diff(context, before, after, &request, &NoObserver).await.unwrap()
 }
 
@@ -257,10 +257,54 @@ async fn a_selector_narrows_both_sides_and_two_targets_or_selections_are_noted()
     all.target.region = "eu-north-1".into();
     let second = kept.back_up_with(kept.shop.store.clone(), None, all).await;
     let selector = Selector { name_contains: vec!["/b".into()], ..Selector::default() };
-    let request = DiffRequest { selector, details: Details::Names };
+    let request = DiffRequest { selector, ..DiffRequest::default() };
     let report = diff(&nothing(), &first, &second, &request, &NoObserver).await.unwrap();
     assert_eq!(said(&report), the_change()[1..2]);
     assert_eq!(report.notes.len(), 2, "{:?}", report.notes);
+}
+
+/// Dev, and staging with the same but for one value, one that only dev has, and one that only staging has.
+#[tokio::test]
+async fn two_environments_are_compared_by_a_map_of_names() {
+    let kept = Kept::new().await;
+    let shop = &kept.shop;
+    for name in ["a", "b", "c"] {
+        let value = if name == "b" { "another" } else { "CANARY of a" };
+        shop.put_value(&format!("/shop/dev/map/{name}"), ParameterType::String, "CANARY of a").await;
+        shop.put_value(&format!("/shop/staging/map/{name}"), ParameterType::String, value).await;
+    }
+    shop.put_value("/shop/dev/map/only", ParameterType::String, "x").await;
+    shop.put_value("/shop/staging/map/new", ParameterType::String, "x").await;
+    shop.put_value("/shop/staging/aside", ParameterType::String, "x").await;
+    let backed_up = async |number, environment: &str| {
+        let selector = Selector::environment(environment);
+        kept.back_up_with(shop.store.clone(), None, BackupRequest { selector, ..request(environment, number) }).await
+    };
+    let (dev, staging) = (backed_up(1, "dev").await, backed_up(2, "staging").await);
+    let selector = Selector { paths: vec!["/shop/dev/map".into()], ..Selector::default() };
+    let maps = vec!["/shop/dev/=/shop/staging/".parse().unwrap()];
+    let expected = vec![
+        ("/shop/staging/map/b", DifferenceKind::Changed, vec![Field::Value]),
+        ("/shop/staging/map/new", DifferenceKind::Created, vec![]),
+        ("/shop/staging/map/only", DifferenceKind::Deleted, vec![]),
+    ];
+    let mut request = DiffRequest { selector, maps, details: Details::Names };
+    let report = diff(&nothing(), &dev, &staging, &request, &NoObserver).await.unwrap();
+    assert_eq!((said(&report), report.unchanged, report.by_manifest), (expected.clone(), 2, true));
+
+    // The same of what is opened, and what it was and is.
+    request.details = Details::Values;
+    let context = CompareContext { identities: identity(), ..nothing() };
+    let report = diff(&context, &dev, &staging, &request, &NoObserver).await.unwrap();
+    let value = &report.differences[0].fields[0];
+    let values = [&value.value_from, &value.value_to].map(|value| value.as_ref().unwrap().reveal());
+    assert_eq!((values, report.differences.len()), (["CANARY of a", "another"], 3));
+    let gone = report.differences[2].fields.iter().find(|field| field.field == Field::Value).unwrap();
+    assert_eq!(gone.value_from.as_ref().unwrap().reveal(), "x");
+
+    request.maps = vec!["/shop/dev/map/a=/shop/dev/map/b".parse().unwrap()];
+    let error = diff(&nothing(), &dev, &staging, &request, &NoObserver).await.unwrap_err();
+    assert!(error.to_string().contains("two parameters become /shop/dev/map/b"), "{error}");
 }
 
 async fn golden(folder: &str, number: usize) -> Side {

@@ -14,12 +14,12 @@ use parados_backup::manifest::Previous;
 use parados_backup::report::BackupReport;
 use parados_backup::repository::{Completion, Objects, Repository, SnapshotFilter};
 use parados_backup::verdict::Verdict;
-use parados_parameter::ParameterType;
 use parados_parameter::memory::MemoryStoreOptions;
+use parados_parameter::{Clock as _, ParameterType};
 use rstest::rstest;
 
 use crate::interrupted::{Effect, Interrupted, Plan};
-use crate::shop::{Shop, contents, open, request};
+use crate::shop::{REPOSITORY, Shop, contents, open, request};
 
 /// A backup into `objects`, which may answer wrongly; none where they cannot be opened.
 async fn back_up(
@@ -31,7 +31,8 @@ async fn back_up(
     shop.clock.advance(Duration::from_secs(60));
     let clean = Objects::new(clean.clone(), "memory://", Completion::Checked);
     let mut context = shop.context(shop.store.clone(), clean, &[], None).await;
-    let repository = Repository::open(Objects::new(objects, "memory://", Completion::Checked)).await.ok()?;
+    let objects = Objects::new(objects, "memory://", Completion::Checked);
+    let repository = Repository::open_or_begin(objects, REPOSITORY, shop.clock.now()).await.ok()?;
     context.repository = Arc::new(repository);
     Some(backup(&context, &request("dev", number), &NoObserver).await)
 }

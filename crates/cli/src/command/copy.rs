@@ -8,7 +8,8 @@ use parados_backup::verdict::Verdict;
 
 use super::snapshots;
 use crate::cli::GlobalArgs;
-use crate::config::{EnvironmentFlags, PlaceFlags, RepositorySettings, StoreFlags};
+use crate::config::{EnvironmentFlags, PlaceFlags, ReadingSettings, RepositorySettings, StoreFlags, TrustFlags};
+use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::output::{self, Output};
 use crate::progress::Progress;
@@ -33,13 +34,22 @@ pub(crate) struct Args {
     environment: EnvironmentFlags,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    trust: TrustFlags,
 }
 
 /// Copies, and says with what code the process ends.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
+    let config = global.configuration()?;
+    let reading = ReadingSettings::resolve(config.as_ref(), &Directories::of_user(), &args.environment, &args.trust)?;
     let progress = Progress::new(global.progress);
     let report = runtime::run(async {
-        let source = Arc::new(snapshots::open(&args.environment, &args.store, global).await?);
+        let source = snapshots::open(&args.environment, &args.store, global).await?;
+        // Where nobody is named, what anybody signed is copied: it is the copy's readers who decide whom they trust.
+        let source = Arc::new(match reading.trusted_signers.is_empty() {
+            true => source,
+            false => source.trusting(wiring::trust(&reading)?.signers),
+        });
         if source.location() == args.to.to_string() {
             return Err(Failure::usage("--to is the repository that is copied").hint("name another bucket or folder"));
         }

@@ -3,6 +3,7 @@
 pub(super) mod view;
 
 use parados_backup::compare::{Details, DiffReport, DiffRequest, DifferenceKind, diff};
+use parados_backup::restore::NameMap;
 use parados_parameter::Selector;
 
 use super::side::{SideFlags, SideReference};
@@ -17,10 +18,15 @@ pub(crate) use view::DiffView;
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What it was: latest, an id or its beginning, @2025-10-15, @2025-10-15T12:00Z, a data object's key; live; or a file
+    /// What it was: latest, an id or its beginning, @2025-10-15, @2025-10-15T12:00Z, a data object's key; live; or a file. Of another
+    /// environment: staging:latest, staging:live
     before: SideReference,
     /// What it is, likewise
     after: SideReference,
+    /// What begins with the levels of FROM in the first is looked for under TO in the second: /dev/=/staging/; the first that fits
+    /// counts; can be given several times
+    #[arg(long = "map", value_name = "FROM=TO")]
+    maps: Vec<NameMap>,
     /// Also tell what the fields were and are, but for values; opens what is compared
     #[arg(long)]
     details: bool,
@@ -47,7 +53,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
         (false, true) => Details::Fields,
         (false, false) => Details::Names,
     };
-    let request = DiffRequest { selector: by_name(&args.selector)?, details };
+    let request = DiffRequest { selector: by_name(&args.selector)?, maps: args.maps.clone(), details };
     let flags = SideFlags { environment: &args.environment, store: &args.store, trust: &args.trust, global };
     let progress = Progress::new(global.progress);
     let (view, report) = runtime::run(async {

@@ -12,7 +12,7 @@ mod view;
 use clap::Subcommand;
 
 use crate::cli::GlobalArgs;
-use crate::config::{QuotaSettings, StoreFlags, StoreSettings};
+use crate::config::{OneStoreFlags, QuotaSettings, StoreSettings};
 use crate::directories::Directories;
 use crate::error::Result;
 use crate::exit_code;
@@ -64,12 +64,12 @@ pub(crate) fn run(verb: Verb, global: &GlobalArgs) -> Result<u8> {
 
 /// Runs `work` on the store that the flags, or the configuration, name.
 fn with_store<T>(
-    flags: &StoreFlags,
+    flags: &OneStoreFlags,
     global: &GlobalArgs,
     work: impl AsyncFnOnce(OpenedStore) -> Result<T>,
 ) -> Result<T> {
     let config = global.configuration()?;
-    let settings = StoreSettings::resolve(config.as_ref(), &Directories::of_user(), flags)?;
+    let settings = StoreSettings::resolve_one(config.as_ref(), &Directories::of_user(), flags)?;
     runtime::run(async {
         let opened = match &settings {
             StoreSettings::Embedded(folder) => wiring::open_embedded(folder).await?,

@@ -13,7 +13,7 @@ use parados_backup::target::Target;
 use super::snapshots;
 use crate::cli::GlobalArgs;
 use crate::config::{
-    EnvironmentFlags, ReadingSettings, SelectorFlags, Settings, SnapshotFlags, StoreFlags, StoreSettings,
+    EnvironmentFlags, Name, ReadingSettings, SelectorFlags, Settings, SnapshotFlags, StoreFlags, StoreSettings,
     TargetSettings, TrustFlags,
 };
 use crate::directories::Directories;
@@ -23,10 +23,10 @@ use crate::wiring::{self, Trust, keys};
 /// A state of parameters, as a person names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SideReference {
-    /// A snapshot of the repository.
-    Snapshot(SnapshotReference),
-    /// The store as it is now: `live`.
-    Live,
+    /// A snapshot of the repository; of this environment, where it is named.
+    Snapshot(Option<Name>, SnapshotReference),
+    /// The store as it is now: `live`; that of this environment, where it is named.
+    Live(Option<Name>),
     /// A document in a file: what begins with `/`, `./` or `../`, and any other text where there is a file of that name.
     File(PathBuf),
 }
@@ -36,10 +36,17 @@ impl FromStr for SideReference {
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
         let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || Path::new(text).is_file();
-        match text {
-            "live" => Ok(Self::Live),
-            path if is_path => Ok(Self::File(path.into())),
-            text => SnapshotReference::parse(text).map(Self::Snapshot),
+        if is_path {
+            return Ok(Self::File(text.into()));
+        }
+        // A time has a colon too, and begins with an @, with which no name does.
+        let (environment, rest) = match text.split_once(':').map(|(name, rest)| (name.parse::<Name>(), rest)) {
+            Some((Ok(name), rest)) => (Some(name), rest),
+            _ => (None, text),
+        };
+        match rest {
+            "live" => Ok(Self::Live(environment)),
+            reference => SnapshotReference::parse(reference).map(|reference| Self::Snapshot(environment, reference)),
         }
     }
 }
@@ -81,11 +88,19 @@ impl SideFlags<'_> {
     pub(crate) async fn open(self, references: &[&SideReference], opening: bool) -> Result<OpenedSides> {
         let (settings, trust) = self.trust()?;
         let mut found = Vec::new();
-        if references.iter().any(|reference| matches!(reference, SideReference::Snapshot(_))) {
+        if references.iter().any(|reference| matches!(reference, SideReference::Snapshot(..))) {
             let (repository, listed) = self.snapshots(&trust).await?;
             for reference in references {
-                if let SideReference::Snapshot(reference) = reference {
-                    found.push((repository.clone(), reference.resolve(&listed.entries)?.clone()));
+                match reference {
+                    SideReference::Snapshot(None, reference) => {
+                        found.push((repository.clone(), reference.resolve(&listed.entries)?.clone()));
+                    }
+                    SideReference::Snapshot(environment, reference) => {
+                        let flags = EnvironmentFlags { environment: environment.clone(), ..self.environment.clone() };
+                        let listed = repository.snapshots(&snapshots::filter(&flags)).await?;
+                        found.push((repository.clone(), reference.resolve(&listed.entries)?.clone()));
+                    }
+                    SideReference::Live(_) | SideReference::File(_) => {}
                 }
             }
         }
@@ -103,8 +118,12 @@ impl SideFlags<'_> {
         for reference in references {
             sides.push(match reference {
                 SideReference::File(path) => Side::Document(path.clone()),
-                SideReference::Live => Side::Live(Box::new(self.live(of.as_ref()).await?)),
-                SideReference::Snapshot(_) => {
+                SideReference::Live(None) => Side::Live(Box::new(self.live(of.as_ref()).await?)),
+                SideReference::Live(environment) => {
+                    let flags = EnvironmentFlags { environment: environment.clone(), ..self.environment.clone() };
+                    Side::Live(Box::new(SideFlags { environment: &flags, ..self }.live(of.as_ref()).await?))
+                }
+                SideReference::Snapshot(..) => {
                     let (repository, entry) = found.next().expect("one was found for each");
                     Side::Snapshot { repository, entry: Box::new(entry) }
                 }
@@ -218,12 +237,18 @@ mod tests {
     #[test]
     fn a_path_is_a_file_and_everything_else_a_snapshot_or_live() {
         let parse = |text: &str| text.parse::<SideReference>();
-        assert_eq!(parse("live").unwrap(), SideReference::Live);
+        assert_eq!(parse("live").unwrap(), SideReference::Live(None));
+        let staging = Some("staging".parse().unwrap());
+        assert_eq!(parse("staging:live").unwrap(), SideReference::Live(staging.clone()));
+        assert!(
+            matches!(parse("staging:@2025-10-15T12:00Z").unwrap(), SideReference::Snapshot(of, _) if of == staging)
+        );
+        assert!(matches!(parse("@2025-10-15T12:00Z").unwrap(), SideReference::Snapshot(None, _)));
         assert_eq!(parse("./live").unwrap(), SideReference::File("./live".into()));
         assert_eq!(parse("/old/a.json").unwrap(), SideReference::File("/old/a.json".into()));
         assert_eq!(parse("Cargo.toml").unwrap(), SideReference::File("Cargo.toml".into()), "there is one");
         for text in ["latest", "0a1b", "@2025-10-15", "2025-10-15/ssm-backup-dev-20251015_120045.json"] {
-            assert!(matches!(parse(text).unwrap(), SideReference::Snapshot(_)), "{text}");
+            assert!(matches!(parse(text).unwrap(), SideReference::Snapshot(None, _)), "{text}");
         }
         parse("nothing.yaml").unwrap_err();
     }

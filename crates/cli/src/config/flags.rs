@@ -203,6 +203,31 @@ pub(crate) struct SnapshotFlags {
     pub(crate) parallel: bool,
 }
 
+/// How much of an account's quota a restore takes.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Quota")]
+pub(crate) struct QuotaFlags {
+    /// The share of the account's quota to take, more than 0 and at most 1
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) quota_share: Option<f64>,
+    /// Do not hold calls back at all
+    #[arg(long, conflicts_with = "quota_share")]
+    pub(crate) unlimited: bool,
+}
+
+/// The one store that is meant: what the flags say of it, or the file.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OneStoreFlags {
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    /// The environment of the file whose store it is [default: what stands at the top of the file]
+    #[arg(long, short, value_name = "NAME", help_heading = "Store")]
+    pub(crate) environment: Option<Name>,
+    /// Of several targets in the file this one, by its name
+    #[arg(long, value_name = "NAME", help_heading = "Store")]
+    pub(crate) target: Option<Name>,
+}
+
 /// What is kept. Given one of these, the file's `keep` does not count but for its grace time.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Keep")]
@@ -275,7 +300,7 @@ impl std::str::FromStr for RecipientFlag {
     }
 }
 
-pub(crate) fn share(text: &str) -> Result<f64, String> {
+fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
         _ => Err("write more than 0 and at most 1, as 0.5".to_owned()),

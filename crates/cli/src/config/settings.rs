@@ -20,9 +20,9 @@ pub(crate) use self::keep::prune_rules;
 pub(crate) use self::keys::{KeySettings, RecipientSource};
 pub(crate) use self::reading::ReadingSettings;
 use self::sources::Sources;
-use self::targets::resolve_store;
+use self::targets::{resolve_store, which_target};
 use super::file::RatesSection;
-use super::flags::{EnvironmentFlags, RecipientFlag, SelectorFlags, SnapshotFlags, StoreFlags};
+use super::flags::{EnvironmentFlags, OneStoreFlags, RecipientFlag, SelectorFlags, SnapshotFlags, StoreFlags};
 use super::{Config, ConfigError};
 use crate::directories::Directories;
 
@@ -258,14 +258,34 @@ impl StoreSettings {
         directories: &Directories,
         flags: &StoreFlags,
     ) -> Result<Self, ConfigError> {
-        let top = config.map(|config| &config.file);
-        let sources = Sources { environment: String::new(), top, section: None };
+        Self::resolve_one(config, directories, &OneStoreFlags { store: flags.clone(), ..OneStoreFlags::default() })
+    }
+
+    /// The same; or the one place of an environment, or of several that of the target that is named.
+    pub(crate) fn resolve_one(
+        config: Option<&Config>,
+        directories: &Directories,
+        flags: &OneStoreFlags,
+    ) -> Result<Self, ConfigError> {
+        let OneStoreFlags { store, environment, target } = flags;
+        let named = EnvironmentFlags {
+            environment: environment.clone(),
+            targets: target.iter().cloned().collect(),
+            ..EnvironmentFlags::default()
+        };
+        let sources = match environment {
+            Some(_) => Sources::of(config, &named)?,
+            None => Sources { environment: String::new(), top: config.map(|config| &config.file), section: None },
+        };
         let base = config.map_or(Path::new(""), Config::folder);
-        match resolve_store(&sources, flags, &EnvironmentFlags::default(), directories, base)? {
-            Self::Aws(targets) if targets.len() > 1 => Err(ConfigError::new(
-                "the configuration has several targets, and none is named",
-                "say which with --region, --profile or --role-arn",
-            )),
+        match resolve_store(&sources, store, &named, directories, base)? {
+            Self::Aws(targets) if targets.len() > 1 => {
+                let known: Vec<_> = targets.iter().filter_map(|target| target.name.clone()).collect();
+                Err(ConfigError::new(
+                    "the configuration has several targets, and none is named",
+                    format!("{}; or say which with --region, --profile or --role-arn", which_target(&known)),
+                ))
+            }
             one => Ok(one),
         }
     }

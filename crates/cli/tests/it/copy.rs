@@ -42,6 +42,35 @@ fn a_copy_stands_in_for_the_repository() {
 }
 
 #[test]
+fn what_somebody_signed_who_is_not_trusted_is_not_copied() {
+    let home = backed_up();
+    // Somebody else, with a key of their own, commits to the same repository.
+    let keys = home.data().join("keys/signing_ed25519");
+    let own = json(&home, "snapshots", 0)["snapshots"][0]["signer"].as_str().unwrap().to_owned();
+    let kept = std::fs::read(&keys).unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    home.run("backup --environment dev").success();
+    std::fs::write(&keys, kept).unwrap();
+    let signer = home.path().join("signers");
+    std::fs::write(&signer, &own).unwrap();
+
+    let report = json(&home, &format!("copy --to second --trusted-signer {}", signer.display()), 3);
+    assert_eq!((&report["verdict"], &report["copied"]), (&"partial".into(), &2.into()), "{report}");
+    let failed = report["snapshots"].as_array().unwrap().iter().find(|one| one["outcome"] == "failed").unwrap();
+    assert!(failed["reason"].as_str().unwrap().contains("its signer is not trusted"), "{failed}");
+    let all = json(&home, "snapshots", 0)["snapshots"].as_array().unwrap().clone();
+    assert_eq!(all.len(), 3);
+    let there = |one: &Value| home.path().join("second").join(one["key"].as_str().unwrap()).exists();
+    for one in &all {
+        assert_eq!(there(one), one["signer"] == *own, "its document is not brought either: {one}");
+    }
+    assert_eq!(json(&home, "snapshots --repository second", 0)["snapshots"].as_array().unwrap().len(), 2);
+
+    // Where nobody says whom to trust, all of it is copied; whom to trust is decided by who reads it.
+    assert_eq!(json(&home, "copy --to third", 0)["copied"], 3);
+}
+
+#[test]
 fn what_cannot_be_copied_is_said_with_a_code_of_its_own() {
     let home = backed_up();
     let data = json(&home, "snapshots", 0)["snapshots"][0]["key"].as_str().unwrap().to_owned();

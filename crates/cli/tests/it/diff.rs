@@ -101,6 +101,28 @@ fn a_snapshot_is_compared_with_the_store_as_it_is_now() {
 }
 
 #[test]
+fn two_environments_are_compared_by_a_map_also_as_they_are_now() {
+    let home = Home::new();
+    home.run("init").success();
+    for (name, value) in [("dev/a", "same"), ("staging/a", "same"), ("dev/b", CANARY), ("staging/b", "other")] {
+        home.run_with(&format!("parameter put /app/{name} - --type SecureString"), value).success();
+    }
+    home.run("backup -e dev").success();
+    home.run("backup -e staging").success();
+    let map = "--map /app/dev/=/app/staging/ --exit-code";
+    let changed = [("changed".to_owned(), "/app/staging/b".to_owned(), vec!["value".to_owned()])];
+    for sides in ["dev:latest staging:latest", "dev:latest staging:live", "dev:live staging:latest"] {
+        let view = json(&home, &format!("diff {sides} {map}"), 4);
+        assert_eq!((changes(&view).as_slice(), &view["unchanged"]), (changed.as_slice(), &1.into()), "{sides}: {view}");
+    }
+    let run = home.run(&format!("diff dev:latest staging:latest {map} --details")).code(4);
+    assert!(!stdout(&run).contains(CANARY) && !stderr(&run).contains(CANARY));
+    home.run("diff dev:latest staging:latest --map /app/dev=staging").code(2);
+    let run = home.run("diff dev:latest nowhere:latest").code(1);
+    assert!(stderr(&run).contains("no snapshot"), "{}", stderr(&run));
+}
+
+#[test]
 fn a_file_of_the_old_pipeline_is_compared_with_a_snapshot() {
     let home = two_snapshots();
     let parameter = format!(

@@ -5,7 +5,7 @@ use parados_parameter::{Label, ParameterName, Tag, Version};
 use super::view::{LabelView, TagView, UnlabelView, UntagView};
 use super::with_store;
 use crate::cli::GlobalArgs;
-use crate::config::StoreFlags;
+use crate::config::OneStoreFlags;
 use crate::error::{Failure, Result};
 
 /// The arguments of `label`.
@@ -20,7 +20,7 @@ pub(crate) struct LabelArgs {
     #[arg(long, value_name = "NUMBER")]
     parameter_version: Option<i64>,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// The arguments of `unlabel`.
@@ -35,7 +35,7 @@ pub(crate) struct UnlabelArgs {
     #[arg(long, value_name = "NUMBER")]
     parameter_version: i64,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// The arguments of `tag`.
@@ -47,7 +47,7 @@ pub(crate) struct TagArgs {
     #[arg(required = true, value_name = "KEY=VALUE")]
     tags: Vec<Tag>,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// The arguments of `untag`.
@@ -59,7 +59,7 @@ pub(crate) struct UntagArgs {
     #[arg(required = true, value_name = "KEY")]
     keys: Vec<String>,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// Labels a version. Labels that break the rules make the command fail although the others are set, as AWS sets them.

@@ -5,7 +5,7 @@ use parados_parameter::{ParameterName, StoreErrorKind};
 use super::view::DeleteView;
 use super::with_store;
 use crate::cli::GlobalArgs;
-use crate::config::StoreFlags;
+use crate::config::OneStoreFlags;
 use crate::confirm::confirm;
 use crate::error::{Failure, Result};
 
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// Deletes them. Names that are not there make the command fail although the others are deleted.

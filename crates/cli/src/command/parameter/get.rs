@@ -5,7 +5,7 @@ use parados_parameter::ParameterReference;
 use super::view::{GetView, ParameterView};
 use super::{shown, with_store};
 use crate::cli::GlobalArgs;
-use crate::config::StoreFlags;
+use crate::config::OneStoreFlags;
 use crate::error::Result;
 
 /// The arguments.
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long)]
     reveal: bool,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// Shows it.

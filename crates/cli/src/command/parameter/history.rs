@@ -5,7 +5,7 @@ use parados_parameter::{HistoryRequest, ParameterName};
 use super::view::{HistoryView, VersionView};
 use super::{shown, with_store};
 use crate::cli::GlobalArgs;
-use crate::config::StoreFlags;
+use crate::config::OneStoreFlags;
 use crate::error::Result;
 use crate::wiring::OpenedStore;
 
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     #[arg(long)]
     reveal: bool,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// Shows them.

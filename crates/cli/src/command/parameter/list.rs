@@ -5,7 +5,7 @@ use parados_parameter::{DescribeRequest, Selector};
 use super::view::{DescribeView, MetadataView, UnreadableView};
 use super::with_store;
 use crate::cli::GlobalArgs;
-use crate::config::{SelectorFlags, StoreFlags};
+use crate::config::{OneStoreFlags, SelectorFlags};
 use crate::error::Result;
 use crate::exit_code;
 use crate::output::{note, printable};
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     selector: SelectorFlags,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// Lists them, and says with what code the process ends: partial where not all of them could be understood.

@@ -8,7 +8,7 @@ use super::value::ValueArgs;
 use super::view::PutView;
 use super::with_store;
 use crate::cli::GlobalArgs;
-use crate::config::StoreFlags;
+use crate::config::OneStoreFlags;
 use crate::error::Result;
 
 /// The arguments.
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long)]
     overwrite: bool,
     #[command(flatten)]
-    store: StoreFlags,
+    store: OneStoreFlags,
 }
 
 /// Puts it.

@@ -19,7 +19,7 @@ use super::opened::{OpenedInto, OpenedSource, RestoreFlags, SourceReference};
 use super::{outcome, view};
 use crate::cli::GlobalArgs;
 use crate::command::snapshots;
-use crate::config::{EnvironmentFlags, SelectorFlags, SnapshotFlags, StoreChoice, StoreFlags, TrustFlags, share};
+use crate::config::{EnvironmentFlags, QuotaFlags, SelectorFlags, SnapshotFlags, StoreChoice, StoreFlags, TrustFlags};
 use crate::confirm::confirm;
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
@@ -60,12 +60,8 @@ pub(super) struct DoingArgs {
     pub(super) store: StoreFlags,
     #[command(flatten)]
     pub(super) trust: TrustFlags,
-    /// The share of the account's quota to take, more than 0 and at most 1
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    quota_share: Option<f64>,
-    /// Do not hold calls back at all
-    #[arg(long, conflicts_with = "quota_share")]
-    unlimited: bool,
+    #[command(flatten)]
+    quota: QuotaFlags,
 }
 
 /// Applies a plan, and says with what code the process ends.
@@ -131,8 +127,8 @@ impl<'a> Doing<'a> {
     pub(super) fn new(args: &'a DoingArgs, global: &'a GlobalArgs) -> Self {
         let snapshot = SnapshotFlags {
             signing_key: args.trust.signing_key.clone(),
-            quota_share: args.quota_share,
-            unlimited: args.unlimited,
+            quota_share: args.quota.quota_share,
+            unlimited: args.quota.unlimited,
             ..SnapshotFlags::default()
         };
         Self { args, global, selector: SelectorFlags::default(), snapshot }
@@ -162,11 +158,12 @@ impl<'a> Doing<'a> {
         let planned = match (&plan.into.kind, &plan.into.folder, &plan.into.database) {
             (StoreKind::Embedded, Some(folder), _) => format!("embedded:{folder}").parse().ok(),
             (StoreKind::Postgres, _, Some(database)) => database.parse().ok(),
+            (StoreKind::Aws, ..) => Some(StoreChoice::Aws),
             _ => None,
         };
         let names_one = self.args.into.is_some() || self.args.store.store.is_some();
         let into = self.args.into.clone().or(planned.filter(|_| !names_one));
-        self.flags(&self.args.environment, into.as_ref()).into(source.of.as_ref()).await
+        self.flags(&self.args.environment, into.as_ref()).into_planned(&plan.into, source.of.as_ref()).await
     }
 
     fn environment(&self, repository: Option<&str>) -> EnvironmentFlags {

@@ -115,20 +115,27 @@ impl RestoreFlags<'_> {
         Ok(OpenedSource { source, identities, fingerprints, warnings, of })
     }
 
+    /// Opens the store of a plan. Where in AWS it is, the plan says too, where nothing else does.
+    pub(crate) async fn into_planned(self, planned: &StoreIdentity, of: Option<&Target>) -> Result<OpenedInto> {
+        let mut store = self.store.clone();
+        let planned_of =
+            of.map(|of| Target { account: planned.account.clone(), region: planned.region.clone(), ..of.clone() });
+        if planned.kind == StoreKind::Aws && !store.names_a_target() {
+            let settings = self.settings(of)?;
+            let places = match &settings.store {
+                StoreSettings::Aws(targets) => targets.as_slice(),
+                StoreSettings::Embedded(_) | StoreSettings::Postgres(_) => &[],
+            };
+            if let [TargetSettings { region: None, .. }] = places {
+                store.region = planned.region.parse().ok();
+            }
+        }
+        RestoreFlags { store: &store, ..self }.into(planned_of.as_ref().or(of)).await
+    }
+
     /// Opens the store to restore into: the one named, or that of the environment, which is the snapshot's own where none is named.
     pub(crate) async fn into(self, of: Option<&Target>) -> Result<OpenedInto> {
-        let mut environment = self.environment.clone();
-        if let (None, Some(target)) = (&environment.environment, of) {
-            let name = target.environment.strip_suffix(".undo").unwrap_or(&target.environment);
-            environment.environment = name.parse().ok();
-            environment.project = environment.project.or_else(|| target.project.parse().ok());
-        }
-        let mut store = self.store.clone();
-        store.store = self.into.cloned().or(store.store);
-        let config = self.global.configuration()?;
-        let directories = Directories::of_user();
-        let settings =
-            Settings::resolve(config.as_ref(), &directories, &store, &environment, self.selector, self.snapshot)?;
+        let settings = self.settings(of)?;
         let opened = match &settings.store {
             StoreSettings::Embedded(folder) => open_embedded(folder).await?,
             StoreSettings::Postgres(database) => open_postgres(database).await?,
@@ -144,6 +151,21 @@ impl RestoreFlags<'_> {
         let key_management = opened.session.as_ref().map(|session| Arc::new(session.key_management()) as _);
         let quotas = share_of_quotas(&settings.quota, opened.kind);
         Ok(OpenedInto { settings, opened, identity, quotas, key_management })
+    }
+
+    /// The settings of the environment that is named, or of that which the snapshot is of.
+    fn settings(self, of: Option<&Target>) -> Result<Settings> {
+        let mut environment = self.environment.clone();
+        if let (None, Some(target)) = (&environment.environment, of) {
+            let name = target.environment.strip_suffix(".undo").unwrap_or(&target.environment);
+            environment.environment = name.parse().ok();
+            environment.project = environment.project.or_else(|| target.project.parse().ok());
+        }
+        let mut store = self.store.clone();
+        store.store = self.into.cloned().or(store.store);
+        let config = self.global.configuration()?;
+        let directories = Directories::of_user();
+        Ok(Settings::resolve(config.as_ref(), &directories, &store, &environment, self.selector, self.snapshot)?)
     }
 }
 

@@ -13,7 +13,7 @@ use parados_parameter::{Selector, SystemClock};
 use super::opened::{OpenedInto, RestoreFlags, SourceReference};
 use super::view;
 use crate::cli::GlobalArgs;
-use crate::config::{EnvironmentFlags, SelectorFlags, SnapshotFlags, StoreChoice, StoreFlags, TrustFlags};
+use crate::config::{EnvironmentFlags, QuotaFlags, SelectorFlags, SnapshotFlags, StoreChoice, StoreFlags, TrustFlags};
 use crate::error::{Failure, Result};
 use crate::progress::Progress;
 use crate::wiring::TOOL;
@@ -40,6 +40,8 @@ pub(crate) struct Args {
     selector: SelectorFlags,
     #[command(flatten)]
     trust: TrustFlags,
+    #[command(flatten)]
+    quota: QuotaFlags,
 }
 
 /// What is restored, and how.
@@ -117,13 +119,18 @@ impl RestoreArgs {
 
 /// Makes a plan, and says with what code the process ends.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
+    let snapshot = SnapshotFlags {
+        quota_share: args.quota.quota_share,
+        unlimited: args.quota.unlimited,
+        ..SnapshotFlags::default()
+    };
     let flags = RestoreFlags {
         environment: &args.environment,
         store: &args.store,
         into: args.restore.into.as_ref(),
         selector: &args.selector,
         trust: &args.trust,
-        snapshot: &SnapshotFlags::default(),
+        snapshot: &snapshot,
         global,
     };
     let progress = Progress::new(global.progress);

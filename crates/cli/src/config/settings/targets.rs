@@ -53,8 +53,14 @@ fn resolve_targets(
     if !environment.targets.is_empty() {
         let known: Vec<_> = targets.iter().filter_map(|target| target.name.clone()).collect();
         if let Some(unknown) = environment.targets.iter().find(|name| !known.iter().any(|one| one == name.as_str())) {
-            let message = format!("the environment {} has no target `{unknown}`", sources.environment);
+            let message = match sources.environment.as_str() {
+                "" => format!("the top of the file has no target `{unknown}`"),
+                environment => format!("the environment {environment} has no target `{unknown}`"),
+            };
             let hint = match known.as_slice() {
+                [] if sources.environment.is_empty() => {
+                    "name the environment that has it with --environment".to_owned()
+                }
                 [] => "give its targets names in the file".to_owned(),
                 known => format!("it has {}", known.join(", ")),
             };
@@ -84,7 +90,7 @@ fn resolve_targets(
 }
 
 /// How one of several targets is chosen.
-fn which_target(known: &[String]) -> String {
+pub(super) fn which_target(known: &[String]) -> String {
     match known {
         [] => "give the targets names in the file, and choose one with --target NAME".to_owned(),
         known => format!("choose one with --target: {}", known.join(", ")),
