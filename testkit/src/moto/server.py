@@ -20,6 +20,7 @@ from urllib.parse import parse_qs
 from moto import settings
 from moto.iam import access_control
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import FakeBucket
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 SERVICES = {
@@ -53,7 +54,7 @@ def s3_operation(method, path, query):
     if not bucket:
         return "S3.ListBuckets"
     if not key:
-        if method == "GET" and not flags.keys() & {"versioning", "location", "object-lock", "encryption", "policy", "acl", "tagging"}:
+        if method == "GET" and not flags.keys() & {"versioning", "location", "object-lock", "encryption", "policy", "acl", "tagging", "lifecycle", "publicAccessBlock", "ownershipControls", "replication", "versions", "uploads"}:
             return "S3.ListObjectsV2"
         named = {"HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket", "POST": "DeleteObjects"}
         setting = next(iter(flags), "") if method in ("GET", "PUT") else ""
@@ -88,6 +89,7 @@ class Gate:
         self.request = threading.local()
         self.forget()
         self.sign_what_was_sent()
+        self.look_at_conditions()
 
     def sign_what_was_sent(self):
         """moto checks a signature over the URL that Flask decoded, where "%2F" in a query has become "/"; clients sign what they send."""
@@ -98,6 +100,33 @@ class Gate:
             return of_moto(request)
 
         access_control.IAMRequestBase._create_aws_request = create_aws_request
+
+    def look_at_conditions(self):
+        """moto takes a statement of a bucket's policy that has a condition for one that denies; two conditions are looked at here. Every call
+        counts as one over TLS."""
+
+        def get_permission(bucket, action, resource):
+            if bucket.policy is None:
+                return access_control.PermissionResult.NEUTRAL
+            policy = json.loads(bucket.policy)
+            policy["Statement"] = [one for one in policy["Statement"] if self.meets(one.pop("Condition", {}))]
+            return access_control.IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+
+        FakeBucket.get_permission = get_permission
+
+    def meets(self, conditions):
+        environ = self.request.environ
+        known = {"Bool": {"aws:SecureTransport": "true"}}
+        # A part of an upload is encrypted as its upload was begun.
+        if "partNumber=" not in environ.get("QUERY_STRING", ""):
+            known["StringNotEquals"] = {"s3:x-amz-server-side-encryption": environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION")}
+        for operator, keys in conditions.items():
+            for key, expected in keys.items():
+                expected = expected if isinstance(expected, list) else [expected]
+                actual = known.get(operator, {}).get(key, expected[0])
+                if (actual in expected) == (operator == "StringNotEquals"):
+                    return False
+        return True
 
     def forget(self):
         self.calls = Counter()
@@ -121,6 +150,7 @@ class Gate:
         if failure:
             return self.refuse(environ, failure, style, start_response)
         self.request.uri = environ["REQUEST_URI"]
+        self.request.environ = environ
         if settings.INITIAL_NO_AUTH_ACTION_COUNT == 0 and style != "s3":
             return self.refuse_as_aws(environ, style, start_response)
         return self.moto(environ, start_response)
