@@ -17,15 +17,18 @@ const MAX_MESSAGE_CHARS: usize = 600;
 
 /// A failed call: what a caller can act on, the code that came over the wire, and the words, as long as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) kind: StoreErrorKind,
+pub struct Failure {
+    /// What a caller can act on.
+    pub kind: StoreErrorKind,
     /// The error code, where the service answered with one.
-    pub(crate) code: Option<String>,
-    pub(crate) message: String,
+    pub code: Option<String>,
+    /// The words of the service or of the connection.
+    pub message: String,
 }
 
 impl Failure {
-    pub(crate) fn of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
+    /// The failure that an error of the SDK tells of.
+    pub fn of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
         let failure = |kind, message: String| Self { kind, code: None, message };
         match error {
             SdkError::ServiceError(context) => Self::of_service(context.err(), context.raw().status().as_u16()),

@@ -21,6 +21,7 @@ mod store;
 pub use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 pub use aws_types::SdkConfig;
 pub use credential_trail::CredentialTrail;
+pub use failure::Failure;
 pub use key_management::AwsKeyManagement;
 pub use permission::{Permission, PermissionCheck, check_read_permissions};
 pub use session::{Identity, MAX_CLOCK_SKEW, Session, SessionOptions};

@@ -12,6 +12,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use jiff::{SignedDuration, Timestamp};
@@ -162,6 +163,12 @@ impl Session {
     /// The account's KMS.
     pub fn key_management(&self) -> AwsKeyManagement {
         AwsKeyManagement::new(self.config.clone(), &self.region)
+    }
+
+    /// What a client of any AWS service is made from: credentials, Region, endpoints, timeouts and the shared connections, without
+    /// retries of the SDK's own.
+    pub fn service_config(&self) -> SdkConfig {
+        self.config.to_builder().retry_config(RetryConfig::disabled()).build()
     }
 
     /// The credentials, the role's where one was assumed; kept until five minutes before they expire, so that they can be

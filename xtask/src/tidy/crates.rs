@@ -3,13 +3,17 @@
 use cargo_metadata::{DependencyKind, Metadata, Package};
 
 /// The whole table: a crate and those that it may use. A crate that is not here may not be.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("parados-parameter", &[]),
     ("parados-aws", &["parados-parameter"]),
     ("parados-store", &["parados-parameter"]),
     ("parados-backup", &["parados-parameter"]),
+    ("parados-infra", &["parados-parameter", "parados-aws"]),
     ("parados-server", &["parados-parameter", "parados-store"]),
-    ("parados", &["parados-parameter", "parados-aws", "parados-store", "parados-backup", "parados-server"]),
+    (
+        "parados",
+        &["parados-parameter", "parados-aws", "parados-store", "parados-backup", "parados-infra", "parados-server"],
+    ),
     ("bench", &["parados-parameter", "parados-store", "parados-backup"]),
     ("testkit", &[]),
     ("xtask", &["testkit"]),

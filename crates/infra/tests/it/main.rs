@@ -1,0 +1,9 @@
+//! `parados-infra` against moto's server.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without, it fails without")]
+
+mod convergence;
+mod faults;
+mod kinds;
+mod lease;
+mod world;
