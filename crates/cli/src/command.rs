@@ -8,6 +8,7 @@ mod diff;
 mod doctor;
 mod drill;
 mod import;
+mod infra;
 mod init;
 mod key;
 mod lock;
@@ -35,8 +36,11 @@ use crate::exit_code;
 /// What `parados` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make the embedded store, the keys and the local repository, where they are missing
+    /// Make what is missing: an embedded store, keys and a local repository; or the files of a project on AWS
     Init(init::Args),
+    /// Declare what backups need (buckets, keys, roles, parameters), make it, and keep it so
+    #[command(subcommand)]
+    Infra(Box<infra::Verb>),
     /// Back up the parameters of an environment
     Backup(Box<backup::Args>),
     /// List snapshots
@@ -96,6 +100,7 @@ pub(crate) fn run(command: Command, global: &GlobalArgs) -> Result<u8> {
     let done = |outcome: Result<()>| outcome.map(|()| exit_code::COMPLETE);
     match command {
         Command::Init(args) => done(init::run(&args, global)),
+        Command::Infra(verb) => infra::run(&verb, global),
         Command::Backup(args) => backup::run(&args, global),
         Command::Snapshots(args) => done(snapshots::run(&args, global)),
         Command::Show(args) => done(show::run(&args, global)),

@@ -20,6 +20,9 @@ use parados_backup::seal::{IdentityError, SealError};
 use parados_backup::signature::SignatureError;
 use parados_backup::snapshot_reference::ResolveError;
 use parados_backup::verify::VerifyError;
+use parados_infra::apply::ApplyError;
+use parados_infra::inventory::{InventoryError, LeaseError};
+use parados_infra::stack::StackError;
 use parados_parameter::{Invalid, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -278,6 +281,50 @@ impl From<parados_store::PostgresOpenError> for Failure {
             _ => FailureKind::Configuration,
         };
         Self::caused(kind, &error)
+    }
+}
+
+impl From<parados_infra::declaration::DeclarationError> for Failure {
+    fn from(error: parados_infra::declaration::DeclarationError) -> Self {
+        let failure = Self::configuration(error.message).hint(error.hint);
+        match error.place {
+            Some(place) => failure.at(Place { file: place.file.to_string(), line: place.line, column: place.column }),
+            None => failure,
+        }
+    }
+}
+
+impl From<StackError> for Failure {
+    fn from(error: StackError) -> Self {
+        match error {
+            StackError::Declaration(error) => error.into(),
+            StackError::Read { ref resource, error: ref call } => {
+                Self::failed(format!("reading {resource}: {call}")).hints(call.hints())
+            }
+            StackError::Inventory(InventoryError::Store(error)) => {
+                Self::from(error).while_doing("reading the inventory")
+            }
+            error => Self::caused(FailureKind::Failed, &error),
+        }
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        let hint = match &error {
+            ApplyError::Lease(LeaseError::Held(_)) => {
+                "wait for it; a lease ends by itself some minutes after who held it is gone"
+            }
+            ApplyError::Changed { .. } => "run it again, and look at the plan as it is now",
+            ApplyError::Stack(_) => {
+                return match error {
+                    ApplyError::Stack(error) => error.into(),
+                    other => Self::caused(FailureKind::Failed, &other),
+                };
+            }
+            _ => "`parados infra preview` shows the plan",
+        };
+        Self::caused(FailureKind::Failed, &error).hint(hint)
     }
 }
 

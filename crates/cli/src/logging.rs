@@ -40,11 +40,19 @@ pub(crate) fn start(level: LogLevel, format: OutputFormat) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let filter = ["parados", "parados_parameter", "parados_store", "parados_aws", "parados_backup", "parados_server"]
-        .iter()
-        .fold(Targets::new().with_default(ours.min(LevelFilter::from_level(Level::WARN))), |filter, target| {
-            filter.with_target(*target, ours)
-        });
+    let filter = [
+        "parados",
+        "parados_parameter",
+        "parados_store",
+        "parados_aws",
+        "parados_backup",
+        "parados_infra",
+        "parados_server",
+    ]
+    .iter()
+    .fold(Targets::new().with_default(ours.min(LevelFilter::from_level(Level::WARN))), |filter, target| {
+        filter.with_target(*target, ours)
+    });
     let layer = tracing_subscriber::fmt::layer().with_writer(anstream::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match format {

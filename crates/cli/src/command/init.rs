@@ -1,5 +1,7 @@
 //! `parados init`.
 
+mod project;
+
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,10 +14,11 @@ use serde::Serialize;
 
 use crate::cli::GlobalArgs;
 use crate::config::{
-    DatabaseSettings, RecipientSettings, RepositorySettings, StoreChoice, StoreSettings, TargetSettings,
+    DatabaseSettings, Name, RecipientSettings, RepositorySettings, StoreChoice, StoreSettings, TargetSettings,
 };
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
+use crate::output::note;
 use crate::runtime;
 use crate::wiring::{self, keys, repository};
 
@@ -23,12 +26,18 @@ use crate::wiring::{self, keys, repository};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The store to make: embedded, embedded:DIR, postgres://USER@HOST/DATABASE, or postgres for the database that PARADOS_DATABASE_URL
-    /// names
+    /// names; or aws, for which parados.yaml and infra/ are written
     #[arg(long, value_name = "STORE", default_value = "embedded")]
     store: StoreChoice,
     /// The file for the master key of a store in PostgreSQL [default: database.master.key beside the other keys]
     #[arg(long, value_name = "FILE", env = "PARADOS_MASTER_KEY")]
     master_key: Option<PathBuf>,
+    /// With --store aws: the project
+    #[arg(long, value_name = "NAME")]
+    project: Option<Name>,
+    /// With --store aws: an environment; can be given several times
+    #[arg(long = "environment", short, value_name = "NAME")]
+    environments: Vec<Name>,
     /// Where snapshots go [default: a folder beside the store]
     #[arg(long, value_name = "URL")]
     repository: Option<RepositoryUrl>,
@@ -69,15 +78,19 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         StoreChoice::Postgres(url) => {
             StoreSettings::Postgres(DatabaseSettings::resolve(url.as_ref(), args.master_key.clone(), &directories)?)
         }
-        StoreChoice::Aws => {
-            return Err(Failure::usage("Parameter Store of AWS is there already; init makes a store of one's own")
-                .hint("leave --store out, or write --store embedded:DIR"));
-        }
+        StoreChoice::Aws => return init_project(args, &directories, global),
     };
+    if args.project.is_some() || !args.environments.is_empty() {
+        return Err(Failure::usage("--project and --environment are for a project on AWS").hint("add --store aws"));
+    }
     let keys = directories.keys()?;
     let report = runtime::run(init(args, &directories, store))?;
+    say(&report, &keys, global)
+}
+
+fn say(report: &InitReport, keys: &Path, global: &GlobalArgs) -> Result<()> {
     let output = global.stdout();
-    output.result(&report, || {
+    output.result(report, || {
         let rows = report.items.iter().map(|item| {
             let made = if item.made { "made" } else { "was there" };
             vec![item.what.to_owned(), made.to_owned(), item.place.clone()]
@@ -90,6 +103,42 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             keys.display(),
         )
     })
+}
+
+/// What a project on AWS begins with: keys on this machine, and its files in the current folder.
+fn init_project(args: &Args, directories: &Directories, global: &GlobalArgs) -> Result<()> {
+    let (Some(project), false) = (&args.project, args.environments.is_empty()) else {
+        return Err(Failure::usage("a project on AWS has a name and at least one environment")
+            .hint("add --project NAME --environment NAME"));
+    };
+    if args.repository.is_some() || args.key_id.is_some() {
+        return Err(Failure::usage("--repository and --key-id are for an embedded store")
+            .hint("write them into parados.yaml afterwards"));
+    }
+    let now = SystemClock.now();
+    keys::private_folder(directories.data()?)?;
+    keys::private_folder(&directories.keys()?)?;
+    let identity = directories.identity()?;
+    let signing_key = directories.signing_key()?;
+    let mut items = vec![
+        make("identity", &identity, |path| keys::make_identity(path, now))?,
+        make("signing key", &signing_key, |path| keys::make_signing_key(path).map(drop))?,
+    ];
+    let recipients = keys::recipients(&RecipientSettings::IdentityFile(identity))?;
+    let recipients: Vec<String> = recipients.iter().map(ToString::to_string).collect();
+    for file in project::files(project, &args.environments, &recipients) {
+        items.push(make(file.what, Path::new(&file.path), |path| file.write(path))?);
+    }
+    let report =
+        InitReport { items, recipient: recipients.join(", "), signer: SigningKey::load(&signing_key)?.public_line() };
+    say(&report, &directories.keys()?, global)?;
+    if !global.stdout().is_json() {
+        let environment = &args.environments[0];
+        note(&format!(
+            "next: parados infra up --environment {environment}, then parados backup --environment {environment}"
+        ));
+    }
+    Ok(())
 }
 
 async fn init(args: &Args, directories: &Directories, store: StoreSettings) -> Result<InitReport> {

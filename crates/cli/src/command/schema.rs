@@ -3,12 +3,14 @@
 use clap::ValueEnum;
 use parados_backup::copy::CopyReport;
 use parados_backup::prune::PruneReport;
+use parados_infra::apply::ApplyReport;
+use parados_infra::plan::InfraPlan;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    backup, demo, diff, doctor, drill, import, init, key, lock, log, parameter, restore, search, show, snapshots,
-    status, store, verify,
+    backup, demo, diff, doctor, drill, import, infra, init, key, lock, log, parameter, restore, search, show,
+    snapshots, status, store, verify,
 };
 use crate::cli::GlobalArgs;
 use crate::config::ConfigFile;
@@ -32,6 +34,14 @@ enum Subject {
     Error,
     /// `init`
     Init,
+    /// A declaration: a file of `infra/`
+    Infra,
+    /// `infra preview`
+    InfraPreview,
+    /// `infra up`, `infra refresh --repair` and `infra destroy`
+    InfraUp,
+    /// `infra outputs`
+    InfraOutputs,
     /// `backup`
     Backup,
     /// A line of `--progress json`
@@ -104,6 +114,10 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         }
         Subject::Error => printed::<ErrorDocument<'_>>(),
         Subject::Init => printed::<init::InitReport>(),
+        Subject::Infra => parados_infra::schema::declaration_schema(),
+        Subject::InfraPreview => printed::<InfraPlan>(),
+        Subject::InfraUp => printed::<ApplyReport>(),
+        Subject::InfraOutputs => printed::<infra::OutputsView>(),
         Subject::Backup => printed::<backup::BackupView>(),
         Subject::Event => printed::<EventLine<'_>>(),
         Subject::Snapshots => printed::<snapshots::SnapshotsView>(),

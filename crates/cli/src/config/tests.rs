@@ -28,7 +28,12 @@ fn a_whole_file_is_read() {
 fn readme_s_configuration_is_one() {
     let readme = include_str!("../../../../README.md");
     let blocks: Vec<_> = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 1);
-    let file = parse(blocks[0], "README.md").unwrap();
+    let (declarations, configurations): (Vec<_>, Vec<_>) =
+        blocks.into_iter().partition(|block| block.contains("resources:"));
+    assert_eq!((declarations.len(), configurations.len()), (1, 1));
+    let file = parse(configurations[0], "README.md").unwrap();
     assert_eq!(file.environments.value.len(), 2);
+    let files = [("README.md".to_owned(), declarations[0].to_owned())];
+    let declaration = parados_infra::declaration::Declaration::parse(&files, "prod").unwrap();
+    assert_eq!(declaration.resources.len(), 3);
 }

@@ -55,6 +55,10 @@ fn check(file: &str, generated: &str) {
 #[case("schemas/doctor.schema.json", "schema doctor")]
 #[case("schemas/demo.schema.json", "schema demo")]
 #[case("schemas/init.schema.json", "schema init")]
+#[case("schemas/infra.schema.json", "schema infra")]
+#[case("schemas/infra-preview.schema.json", "schema infra-preview")]
+#[case("schemas/infra-up.schema.json", "schema infra-up")]
+#[case("schemas/infra-outputs.schema.json", "schema infra-outputs")]
 #[case("docs/cli.md", "reference")]
 fn generated_files_do_not_drift(#[case] file: &str, #[case] arguments: &str) {
     check(file, &stdout(&Home::new().run(arguments).success()));

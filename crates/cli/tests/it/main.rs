@@ -23,6 +23,7 @@ mod diff;
 mod drill;
 mod generated;
 mod import;
+mod infra;
 mod key;
 mod kms;
 mod parados;

@@ -1,0 +1,70 @@
+//! `parados infra preview`.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use parados_infra::plan::{InfraPlan, PlanOptions, plan};
+use parados_infra::policy;
+use parados_infra::stack::{Observation, Stack};
+
+use super::opened::StackArgs;
+use super::view;
+use crate::cli::GlobalArgs;
+use crate::error::Result;
+use crate::{exit_code, runtime};
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// End with code 4 when something would be done
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// What is asked for beside the declaration.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(super) struct PlanArgs {
+    /// Take over what is there and was not made by this stack
+    #[arg(long)]
+    adopt: bool,
+    /// Delete what this stack made and does not declare any more
+    #[arg(long)]
+    remove: bool,
+}
+
+impl PlanArgs {
+    /// Makes the plan of what was observed.
+    pub(super) fn make(self, stack: &Stack, observation: &Observation) -> InfraPlan {
+        let options = PlanOptions { adopt: self.adopt, remove: self.remove, only_made: false };
+        plan(stack, observation, policy::check(stack, observation, today()), &options)
+    }
+}
+
+/// The day by which waivers are over.
+pub(super) fn today() -> Date {
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
+}
+
+/// Shows a plan, and says with what code the process ends.
+pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
+    let plan = runtime::run(async {
+        let stack = args.stack.open(global).await?;
+        let observation = stack.observe().await?;
+        Ok(args.plan.make(&stack, &observation))
+    })?;
+    global.stdout().result(&plan, || view::plan(&plan))?;
+    Ok(code(&plan, args.exit_code))
+}
+
+/// The code that a plan ends the process with.
+pub(super) fn code(plan: &InfraPlan, tell_differences: bool) -> u8 {
+    match () {
+        () if plan.refusals().next().is_some() || plan.blocking().next().is_some() => exit_code::FAILED,
+        () if tell_differences && !plan.is_empty() => exit_code::DIFFERENT,
+        () => exit_code::COMPLETE,
+    }
+}
