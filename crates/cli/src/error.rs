@@ -256,6 +256,23 @@ impl From<parados_backup::export::ExportError> for Failure {
     }
 }
 
+impl From<parados_server::audit::AuditReadError> for Failure {
+    fn from(error: parados_server::audit::AuditReadError) -> Self {
+        Self::caused(FailureKind::Failed, &error)
+    }
+}
+
+impl From<parados_server::webhook::WebhookError> for Failure {
+    fn from(error: parados_server::webhook::WebhookError) -> Self {
+        use parados_server::webhook::WebhookError;
+        let kind = match error {
+            WebhookError::Destination(_) | WebhookError::NotFound(_) => FailureKind::Usage,
+            _ => FailureKind::Failed,
+        };
+        Self::caused(kind, &error)
+    }
+}
+
 impl From<parados_server::principal::AccessTablesError> for Failure {
     fn from(error: parados_server::principal::AccessTablesError) -> Self {
         Self::caused(FailureKind::Failed, &error)

@@ -1,13 +1,16 @@
 //! `parados store`: one verb a file.
 
+mod audit;
 mod export;
 mod import;
 mod init;
 mod key;
+mod operate;
 mod place;
 mod policy;
 mod rekey;
 mod serve;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -42,6 +45,12 @@ pub(crate) enum Verb {
     Export(Box<export::Args>),
     /// Give a store a new master key while it is in use
     Rekey(rekey::Args),
+    /// See what was done, by whom, and check that nobody has changed that record
+    #[command(subcommand)]
+    Audit(audit::Verb),
+    /// Tell others what changes, signed, at least once
+    #[command(subcommand)]
+    Webhook(webhook::Verb),
 }
 
 /// Which database.
@@ -81,5 +90,7 @@ pub(crate) fn run(verb: &Verb, global: &GlobalArgs) -> Result<u8> {
         Verb::Import(args) => import::run(args, global),
         Verb::Export(args) => export::run(args, global),
         Verb::Rekey(args) => rekey::run(args, global).map(|()| exit_code::COMPLETE),
+        Verb::Audit(verb) => audit::run(verb, global),
+        Verb::Webhook(verb) => webhook::run(verb, global).map(|()| exit_code::COMPLETE),
     }
 }

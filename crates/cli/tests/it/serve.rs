@@ -22,7 +22,7 @@ impl Server {
     /// The same with these variables in its environment.
     fn start_in(home: &Home, arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_parados"))
-            .args(["store", "serve", "--listen", "127.0.0.1:0", "--output", "json"])
+            .args(["store", "serve", "--listen", "127.0.0.1:0", "--admin-listen", "none", "--output", "json"])
             .args(arguments)
             .current_dir(home.path())
             .envs(environment.iter().cloned())
@@ -63,11 +63,21 @@ impl Server {
         }
     }
 
-    /// Asks it to end, and waits.
-    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
         let stopped = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
         assert!(stopped.success());
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn wait(mut self) -> std::process::ExitStatus {
         self.process.wait().unwrap()
+    }
+
+    /// Asks it to end, and waits.
+    pub(crate) fn stop(self) -> std::process::ExitStatus {
+        self.terminate();
+        self.wait()
     }
 }
 

@@ -15,13 +15,14 @@ use parados_server::principal::Directory;
 use parados_server::state::ServerState;
 use parados_server::tls::{Tls, TlsFiles};
 use parados_server::{
-    Access, CacheOptions, CachedDatabase, DevAccess, NoAudit, ReplayedWrites, Server, ServerOptions, SignedAccess,
-    SignedAccessOptions,
+    Access, Audit, CacheOptions, CachedDatabase, DevAccess, NoAudit, ReplayedWrites, Server, ServerOptions,
+    SignedAccess, SignedAccessOptions,
 };
 use parados_store::ParameterDatabase;
 use serde::Serialize;
 
 use self::backing::Backing;
+use super::operate::{self, OperateFlags, Operations};
 use super::place::{self, PlaceArgs};
 use crate::cli::GlobalArgs;
 use crate::error::{Failure, FailureKind, Result};
@@ -46,6 +47,8 @@ pub(crate) struct Args {
     /// How long a write by another process, or in AWS, may go unseen (`500ms`, `1s`, `5m`); 0s reads everything anew
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = staleness)]
     max_staleness: Duration,
+    #[command(flatten)]
+    operate: OperateFlags,
     /// For development, on this machine alone: take any credentials, check no signature, allow everything
     #[arg(long)]
     dev: bool,
@@ -127,13 +130,13 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         None => Some(args.place.place()?),
     };
     let tls = args.tls.files().map(Tls::load).transpose()?;
-    let listener = listen(args)?;
+    let (listener, admin) = (listen(args)?, args.operate.admin_listener(args.dev)?);
     runtime::run_server(async |stop| {
         let Backing { database, state, service, place } = match &place {
             Some(place) => backing::open(place).await?,
             None => backing::upstream().await?,
         };
-        let signed = match state {
+        let signed = match state.clone() {
             Some(state) if !args.dev => Some(signed_access(args, state, database.clone()).await?),
             _ => None,
         };
@@ -149,11 +152,17 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             }
             false => database,
         };
-        let mut options = ServerOptions::default();
+        // Of AWS's parameters, AWS keeps the audit (CloudTrail) and tells of changes (EventBridge).
+        let operations = match &state {
+            Some(state) => Some(args.operate.start(state, database.clone()).await?),
+            None => None,
+        };
+        let audit = operations.as_ref().map_or_else(|| Arc::new(NoAudit) as Arc<dyn Audit>, Operations::audit);
+        let mut options = ServerOptions { drain: args.operate.drain()?, ..ServerOptions::default() };
         if args.dev {
             options.wait_after_delete = Duration::ZERO;
         }
-        let mut server = Server::new(database, access, Arc::new(NoAudit), Arc::new(SystemClock), options);
+        let mut server = Server::new(database, access, audit, Arc::new(SystemClock), options);
         if let Some(tables) = service {
             server = server.with_service(tables);
         }
@@ -165,22 +174,29 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         if args.dev {
             note(DEV_WARNING);
         }
+        if let Some(address) = admin.as_ref().and_then(|admin| admin.local_addr().ok()) {
+            note(&format!("health and metrics on http://{address}"));
+        }
         let view = ListenView { endpoint_url: format!("{scheme}://{address}") };
         global.stdout().result(&view, || format!("listening on {}\n", view.endpoint_url))?;
+        let server = Arc::new(server);
         let keep_fresh = async {
             match &signed {
                 Some(signed) => signed.keep_fresh().await,
                 None => std::future::pending().await,
             }
         };
-        let served = tokio::select! {
-            served = parados_server::serve(listener, Arc::new(server), stop) => served,
-            () = keep_fresh => Ok(()),
+        let serving = async {
+            let served = tokio::select! {
+                served = parados_server::serve(listener, server.clone(), stop) => served,
+                () = keep_fresh => Ok(()),
+            };
+            if let Some(signed) = &signed {
+                signed.note_used().await;
+            }
+            served.map_err(|error| Failure::caused(FailureKind::Failed, &error))
         };
-        if let Some(signed) = &signed {
-            signed.note_used().await;
-        }
-        served.map_err(|error| Failure::caused(FailureKind::Failed, &error))
+        operate::beside(operations, &server, admin, serving).await
     })
 }
 
