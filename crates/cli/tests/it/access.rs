@@ -229,7 +229,8 @@ fn quotas_throttle_as_aws_does() {
     let refused = server.call(&admin, &put("/c")).unwrap_err();
     assert!(refused.contains("(ThrottlingException)") && refused.contains("Rate exceeded"), "{refused}");
     fs::write(home.path().join("quotas.yaml"), "principal: { puts: { per_second: 1, burst: 2 } }\n").unwrap();
-    let wrong = home.run("store serve --listen 127.0.0.1:0 --admin-listen none --data data --quotas quotas.yaml").code(2);
+    let wrong =
+        home.run("store serve --listen 127.0.0.1:0 --admin-listen none --data data --quotas quotas.yaml").code(2);
     assert!(stderr(&wrong).contains("puts"), "{}", stderr(&wrong));
 }
 

@@ -202,6 +202,7 @@ fn no_command_shows_or_leaves_a_value_or_a_private_key() {
     planted.fails("import nowhere --environment dev");
     planted.fails("diff latest nothing");
     planted.fails("key add signing --yes");
+    planted.fails("infra preview --environment dev");
     planted.fails("status --max-age 0s");
     let repository = planted.home.data().join("repository");
     documents(&repository).iter().for_each(|document| flip(document));
