@@ -1,7 +1,7 @@
 //! The same resources for teams that run another engine: Terraform, CloudFormation, Pulumi.
 //!
 //! Expressions become the engine's own references: the outputs that a declaration names are, for an export, texts that stand for a
-//! reference (see [`Reference`]), so that whatever a text is made of comes out as the engine's interpolation.
+//! reference (see `Reference`), so that whatever a text is made of comes out as the engine's interpolation.
 
 mod cloudformation;
 mod pulumi;

@@ -1,8 +1,8 @@
 //! The kinds of resources. A kind is one file: what it takes, how it is read, compared, made, changed and deleted.
 //!
-//! A kind says what it wants field by field ([`Resource::fields`]) and reads what is there in the same words ([`Resource::read`]), so
+//! A kind says what it wants field by field (`Resource::fields`) and reads what is there in the same words (`Resource::read`), so
 //! that comparing is one function for all of them ([`difference`](crate::difference)). Making one is a call that makes it with as
-//! little as there can be, and then the same [`Resource::set`] for each field that mends a drift: what was interrupted is finished by
+//! little as there can be, and then the same `Resource::set` for each field that mends a drift: what was interrupted is finished by
 //! the way that everything is mended.
 
 pub mod iam_policy;

@@ -1,8 +1,8 @@
 //! `aws:s3:Bucket`: a bucket and everything that S3 keeps beside it.
 //!
 //! Each of the bucket's settings is a sub-resource with calls of its own, and a service error that says that it is not configured:
-//! that error means none, and no other does. Here is what a bucket takes and how it is read; [`set`] has how each setting is
-//! written, [`empty`] how a bucket is emptied and deleted.
+//! that error means none, and no other does. Here is what a bucket takes and how it is read; `set` has how each setting is
+//! written, `empty` how a bucket is emptied and deleted.
 
 mod empty;
 mod lifecycle;

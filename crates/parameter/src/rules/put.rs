@@ -253,7 +253,7 @@ fn plan_key(
         (_, Some(_)) => Err(refusal(
             &request.name,
             StoreErrorKind::Validation,
-            &format!("a {parameter_type} has no key; only a SecureString has"),
+            "KeyId is required for SecureString type parameter only.",
         )),
     }
 }

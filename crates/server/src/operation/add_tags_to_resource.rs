@@ -27,7 +27,7 @@ impl Operation for AddTagsToResource {
     async fn run(self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
         let name = resource(call, self.resource_type.as_deref(), self.resource_id.as_deref())?;
         call.authorize_on(&name).await?;
-        call.store.tag(&name, &tags(self.tags)?).await?;
+        call.store.tag(&name, &tags(self.tags)).await?;
         Ok(Answer {})
     }
 }

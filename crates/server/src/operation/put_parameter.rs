@@ -115,9 +115,6 @@ impl PutParameter {
             return Err(ApiError::validation("A parameter type is required when you create a parameter."));
         }
         let parameter_type = self.parameter_type.as_deref().and_then(|text| text.parse::<ParameterType>().ok());
-        if self.key_id.is_some() && parameter_type.is_some_and(|one| one != ParameterType::SecureString) {
-            return Err(ApiError::validation("KeyId is required for SecureString type parameter only."));
-        }
         let data_type = self.data_type.filter(|text| !text.is_empty()).map(DataType::observed);
         if let Some(unknown) = data_type.as_ref().filter(|data_type| !data_type.is_known()) {
             return Err(ApiError::validation(format!(
@@ -141,7 +138,7 @@ impl PutParameter {
             overwrite,
             description: self.description.map(Description::observed),
             allowed_pattern,
-            tags: tags(self.tags)?,
+            tags: tags(self.tags),
             tier: self.tier.as_deref().and_then(|text| text.parse::<TierRequest>().ok()),
             policies: self.policies.as_deref().map(policies).transpose()?,
             data_type,

@@ -37,20 +37,10 @@ fn is_tag_text(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || is_separator(c) || "_.:/=+-@".contains(c))
 }
 
-/// The tags of a request.
-///
-/// # Errors
-/// ValidationException for a key of AWS's own.
-pub(super) fn tags(inputs: Option<Vec<Option<TagInput>>>) -> Result<Vec<Tag>, ApiError> {
+/// The tags of a request. A key of AWS's own is refused by the store, behind what comes first there.
+pub(super) fn tags(inputs: Option<Vec<Option<TagInput>>>) -> Vec<Tag> {
     let pairs = inputs.unwrap_or_default().into_iter().flatten();
-    let mut found: Vec<Tag> = Vec::new();
-    for (key, value) in pairs.filter_map(|tag| Some((tag.key?, tag.value?))) {
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(ApiError::validation("Tag keys that start with 'aws:' are reserved for system use."));
-        }
-        found.push(Tag::observed(key, value));
-    }
-    Ok(found)
+    pairs.filter_map(|tag| Some(Tag::observed(tag.key?, tag.value?))).collect()
 }
 
 /// The parameter that `ResourceType` and `ResourceId` name.

@@ -218,7 +218,7 @@ fn rarely<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> impl Strate
 
 fn policy() -> impl Strategy<Value = Policy> {
     select(&["Expiration", "NoChangeNotification"][..]).prop_map(|policy_type| Policy {
-        policy_text: format!(r#"{{"Type":"{policy_type}","Version":"1.0","Attributes":{{"After":"20"}}}}"#),
+        policy_text: format!(r#"{{"Attributes":{{"After":"20"}},"Type":"{policy_type}","Version":"1.0"}}"#),
         policy_type: policy_type.into(),
         policy_status: None,
     })
