@@ -1,6 +1,6 @@
 //! What the server keeps beside the parameters: a database of its own tables, in SQLite or in PostgreSQL.
 //!
-//! This module owns how it is opened and brought up to date. The tables belong to those who use them, each a [`Component`] with a schema
+//! This module owns how it is opened and brought up to date. The tables belong to those who use them, each a `Component` with a schema
 //! version of its own. The same statements, with `$1` for a parameter, are given to either; where the two differ, the one who owns the
 //! table writes both.
 

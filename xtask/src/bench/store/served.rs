@@ -80,7 +80,8 @@ impl<'a> Served<'a> {
     fn parados(bench: &'a Bench, data: PathBuf, parameters: u32) -> Result<Self, Failure> {
         let port = free_port()?;
         let mut command = parados(bench);
-        command.args(["store", "serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(&data);
+        command.args(["store", "serve", "--admin-listen", "none", "--listen", &format!("127.0.0.1:{port}")]);
+        command.arg("--data").arg(&data);
         let mut create = parados(bench);
         create.args(["store", "key", "create", "bench", "--account", "000000000000", "--grant", "full"]);
         create.args(["--output", "json", "--data"]).arg(&data);
