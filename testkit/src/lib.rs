@@ -1,13 +1,15 @@
 //! The outside parts that the tests talk to: an AWS ([`Moto`]), its command line client, a database server
-//! ([`Postgres`]), stock tools, and planted secrets ([`Canary`]). It knows nothing of the crates under test, so that each of them can depend on it.
+//! ([`Postgres`]), an Azure ([`Azurite`]), stock tools, and planted secrets ([`Canary`]). It knows nothing of the crates under test, so that each of them can depend on it.
 //!
 //! Everything here panics, with a message that says what to do: a test that lacks its other side must fail.
 
+mod azurite;
 mod canary;
 mod moto;
 mod postgres;
 mod tool;
 
+pub use azurite::Azurite;
 pub use canary::Canary;
 pub use moto::Moto;
 pub use postgres::Postgres;

@@ -60,6 +60,14 @@ impl Moto {
         .to_vec()
     }
 
+    /// The environment, or the settings, of a process for which this server is Google Cloud Storage.
+    ///
+    /// Its XML interface is S3's but for the names of a few headers, which the gate puts into S3's: the condition of a create. No
+    /// emulator that is on PyPI or npm speaks that interface whole (tried: gcp-storage-emulator 2026.7.19, fake-gcs-server 0.1.1).
+    pub fn google_env(&self) -> Vec<(&'static str, String)> {
+        vec![("GOOGLE_BASE_URL", self.url()), ("GOOGLE_BEARER_TOKEN", "testing".to_owned())]
+    }
+
     /// Forgets everything: resources, counted calls, failures asked for, what is enforced and the clock's offset.
     pub fn reset(&self) {
         self.request("POST", "/moto-api/reset");

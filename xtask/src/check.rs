@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::workspace::cargo;
-use crate::{packages, step, tidy, venv};
+use crate::{azurite, packages, step, tidy, venv};
 
 /// How much is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub(crate) enum Extent {
 pub(crate) fn check(extent: Extent) -> Result<(), Failure> {
     packages::ensure_for_tests()?;
     venv::make()?;
+    let without_azure = azurite()?;
     step::run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     step::timed("tidy", tidy::check)?;
     step::run(
@@ -31,7 +32,10 @@ pub(crate) fn check(extent: Extent) -> Result<(), Failure> {
             .args(locked())
             .args(["--", "-D", "warnings"]),
     )?;
-    step::run("tests", tests().args(locked()))?;
+    step::run("tests", &mut tests(without_azure.is_some()))?;
+    if let Some(why) = without_azure {
+        eprintln!("── the tests of Azure were left out: {why}\n");
+    }
     if extent == Extent::Everything {
         step::run("doc tests", cargo(&["test", "--doc", "--workspace", "--all-features"]).args(locked()))?;
         let mut doc = cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
@@ -42,16 +46,40 @@ pub(crate) fn check(extent: Extent) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Azurite, for the tests of Azure. Why they have to be left out without it, which is said.
+///
+/// # Errors
+/// Those of [`azurite::make`].
+pub(crate) fn azurite() -> Result<Option<&'static str>, Failure> {
+    let without = azurite::make()?;
+    if let Some(why) = without {
+        eprintln!("── the tests of Azure: left out, {why}\n");
+    }
+    Ok(without)
+}
+
 /// A lock file that is behind is repaired for a developer and refused by CI.
 fn locked() -> &'static [&'static str] {
     if env::var_os("CI").is_some() { &["--locked"] } else { &[] }
 }
 
-fn tests() -> Command {
+/// All of them, or all but those that need Azurite: they are then not run at all, rather than passed.
+fn tests(without_azure: bool) -> Command {
     if step::succeeds(&mut cargo(&["nextest", "--version"])) {
-        cargo(&["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"])
+        let mut tests = cargo(&["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]);
+        tests.args(locked());
+        if without_azure {
+            tests.args(["-E", "not test(azure::)"]);
+        }
+        tests
     } else {
-        cargo(&["test", "--workspace", "--all-features", "--no-fail-fast", "--lib", "--bins", "--tests"])
+        let mut tests =
+            cargo(&["test", "--workspace", "--all-features", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        tests.args(locked());
+        if without_azure {
+            tests.args(["--", "--skip", "azure::"]);
+        }
+        tests
     }
 }
 

@@ -1,5 +1,6 @@
 //! The project's own tools, run as `cargo xtask …`. They depend on no crate of the product, so that they build in seconds.
 
+mod azurite;
 mod bench;
 mod check;
 mod failure;
@@ -18,7 +19,7 @@ use crate::failure::Failure;
 const USAGE: &str = "\
 usage: cargo xtask check [--fast]     everything that CI runs; --fast leaves out documentation and dependencies
        cargo xtask tidy               only the rules about sources, links and dependencies
-       cargo xtask venv               only the virtual environment of the tests
+       cargo xtask venv               only the virtual environment of the tests, and Azurite where there is npm
        cargo xtask bench backup [--part moto|quota|embedded|startup] [--quick] [--keep-build] [--write]
        cargo xtask bench recovery [--part diff|restore|drill|verify] [--quick] [--keep-build] [--write]
        cargo xtask bench store [--part calls|large] [--quick] [--keep-build] [--write]";
@@ -40,7 +41,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         ["check"] => check::check(check::Extent::Everything),
         ["check", "--fast"] => check::check(check::Extent::Fast),
         ["tidy"] => tidy::check(),
-        ["venv"] => venv::make(),
+        ["venv"] => venv::make().and_then(|()| check::azurite().map(drop)),
         ["bench", "backup", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Backup, rest)?),
         ["bench", "recovery", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Recovery, rest)?),
         ["bench", "store", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Store, rest)?),

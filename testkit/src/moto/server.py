@@ -3,7 +3,7 @@
 Prints the port as its first line of output and ends when its standard input does, so that it never outlives
 the test that started it. In front of moto stands a small gate that counts calls by operation ("SSM.GetParameters",
 "S3.PutObject"), answers chosen ones with an error, refuses uploads without encryption or checksum and has moto check who is allowed what when
-asked to, and can tell the wrong time. It is spoken to under /testkit/: calls, reset, fail, encryption, checksum, permissions, clock.
+asked to, understands the condition of Google's storage, and can tell the wrong time. It is spoken to under /testkit/: calls, reset, fail, encryption, checksum, permissions, clock.
 """
 
 import io
@@ -139,6 +139,13 @@ class Gate:
     def __call__(self, environ, start_response):
         if environ.get("PATH_INFO", "").startswith("/testkit/"):
             return self.control(environ, start_response)
+        if environ.get("HTTP_X_GOOG_IF_GENERATION_MATCH") == "0":
+            # What Google Cloud Storage calls the condition that S3 calls this.
+            environ["HTTP_IF_NONE_MATCH"] = "*"
+        if environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer"):
+            # Google's credentials, which moto does not know: whoever has some is somebody.
+            scope = "testing/20250101/us-east-1/s3/aws4_request"
+            environ["HTTP_AUTHORIZATION"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
         operation, style = operation_of(environ)
         with self.lock:
             self.calls[operation] += 1

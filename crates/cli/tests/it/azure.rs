@@ -1,0 +1,36 @@
+//! A repository in Azure's Blob Storage, which Azurite plays.
+
+use testkit::Azurite;
+
+use crate::cloud::Cloud;
+
+#[test]
+fn a_repository_in_azure_does_everything() {
+    let azure = Azurite::start();
+    azure.make_container("backups");
+    Cloud::new("az://backups/parados", azure.env()).does_everything("az://backups/copy");
+}
+
+#[test]
+fn two_first_backups_into_azure_at_once_make_one_repository() {
+    let azure = Azurite::start();
+    azure.make_container("backups");
+    Cloud::new("az://backups", azure.env()).takes_two_at_once();
+}
+
+#[test]
+fn what_azure_refuses_is_said_with_what_to_do() {
+    let azure = Azurite::start();
+    let cloud = Cloud::new("az://nobody-made-this", azure.env());
+    cloud.run("backup -e dev", 1);
+    let mut stranger = Cloud::new("az://backups", azure.env());
+    azure.make_container("backups");
+    for (name, value) in &mut stranger.env {
+        if *name == "AZURE_STORAGE_ACCOUNT_KEY" {
+            *value = "AAAA".repeat(21) + "AA==";
+        }
+    }
+    stranger.run("backup -e dev", 1);
+    stranger.env.retain(|(name, _)| *name != "AZURE_STORAGE_ACCOUNT_NAME");
+    stranger.run("backup -e dev", 2);
+}
