@@ -26,7 +26,7 @@ use crate::{Action, Caller};
 pub use batch::InvalidHead;
 pub use chain::{AuditChain, AuditReadError, ExportReport, audit_head_of};
 pub use line::{AuditHead, AuditKind, AuditLine, AuditRecord, TouchedRecord};
-pub use log::{AuditLog, AuditOptions, AuditStatus};
+pub use log::{AuditLog, AuditOptions, AuditStatus, MAX_WAIT_FOR_ROOM};
 pub(crate) use query::is_denial;
 pub use query::{AuditOutcome, AuditQuery};
 pub use table::AuditTableError;
@@ -40,6 +40,15 @@ pub trait Audit: Debug + Send + Sync + 'static {
     /// # Errors
     /// Why not.
     fn admit(&self) -> Result<(), AuditError>;
+
+    /// As [`admit`](Self::admit), for a call that was not admitted because entries come too fast: it returns as soon as there is room again, so that callers
+    /// are slowed down before they are refused.
+    ///
+    /// # Errors
+    /// There is none, or not soon.
+    async fn wait_for_room(&self) -> Result<(), AuditError> {
+        self.admit()
+    }
 
     /// Takes the record of one call, also of a refused one. The answer is given when this returns; that of a call that changed something only when the record is
     /// on the disk.

@@ -12,6 +12,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
+use crate::audit::AuditError;
 use crate::metrics::METRICS_CONTENT_TYPE;
 use crate::server::{ServeError, Server};
 
@@ -43,7 +44,11 @@ impl Server {
             }
             Err(_) => format!("it has not answered for {} s", PATIENCE.as_secs()),
         };
-        let audit = self.audit.admit().map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+        let audit = match self.audit.admit() {
+            // Calls wait, and are served.
+            Ok(()) | Err(AuditError::Full) => "ok".to_owned(),
+            Err(error) => error.to_string(),
+        };
         let draining = self.is_draining();
         Readiness { ready: !draining && database == "ok" && audit == "ok", draining, database, audit }
     }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 pub(crate) use request_id::random as random_uuid;
 
-use crate::audit::AuditEntry;
+use crate::audit::{AuditEntry, AuditError};
 use crate::call::Call;
 use crate::metrics::CallOutcome;
 use crate::server::Server;
@@ -82,8 +82,12 @@ impl Server {
         let request_id = request_id::random();
         let (protocol, action) = recognise(&parts, body.as_ref().ok());
         let mut outcome = Outcome::default();
+        let admitted = match self.audit.admit() {
+            Err(AuditError::Full) => self.audit.wait_for_room().await,
+            admitted => admitted,
+        };
         let answered = match (body, action) {
-            _ if let Err(error) = self.audit.admit() => Err(ApiError::internal(error.to_string())),
+            _ if let Err(error) = admitted => Err(ApiError::internal(error.to_string())),
             (Err(error), _) => Err(error),
             (Ok(_), None) => Err(ApiError::unknown_operation()),
             (Ok(body), Some(action)) => self.call(&parts, &body, action, at, &request_id, &mut outcome).await,

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use parados_parameter::Clock;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::batch::Pending;
 use super::line::AuditRecord;
@@ -21,12 +22,15 @@ use super::{Audit, AuditEntry, AuditError};
 use crate::metrics::Reading;
 use writer::Writer;
 
+/// How long a call waits while entries come faster than they are written.
+pub const MAX_WAIT_FOR_ROOM: Duration = Duration::from_secs(5);
+
 /// How the audit is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditOptions {
     /// How long a read's entry may wait for others.
     pub delay: Duration,
-    /// Most bytes of entries that wait. A call that comes when there are more is refused.
+    /// Most bytes of entries that wait. A call that comes when there are more waits too, and is refused after [`MAX_WAIT_FOR_ROOM`].
     pub buffer_bytes: usize,
     /// How long entries are kept; for ever where there is none.
     pub keep: Option<Duration>,
@@ -193,6 +197,14 @@ impl Audit for AuditLog {
             true => Err(AuditError::Full),
             false => Ok(()),
         }
+    }
+
+    async fn wait_for_room(&self) -> Result<(), AuditError> {
+        let mut progress = self.shared.progress.subscribe();
+        let has_room = progress.wait_for(|_| self.admit() != Err(AuditError::Full));
+        // That it waited for too long, or that nobody writes any more, is what it says now.
+        let _ = timeout(MAX_WAIT_FOR_ROOM, has_room).await;
+        self.admit()
     }
 
     async fn record(&self, entry: AuditEntry) -> Result<(), AuditError> {

@@ -279,6 +279,8 @@ struct Failing {
     table: SqliteAuditTable,
     before: AtomicU32,
     after: AtomicU32,
+    /// Who holds it holds up every batch.
+    gate: tokio::sync::Mutex<()>,
 }
 
 impl Failing {
@@ -294,6 +296,7 @@ impl Failing {
 #[async_trait]
 impl AuditTable for Failing {
     async fn append(&self, attempted: Option<Head>, chain: Chain<'_>) -> super::table::Result<Head> {
+        drop(self.gate.lock().await);
         Self::fails(&self.before)?;
         let head = self.table.append(attempted, chain).await?;
         Self::fails(&self.after)?;
@@ -328,7 +331,7 @@ async fn failing(database: &Database, before: u32, after: u32) -> (Arc<Failing>,
     AuditChain::open(&state).await.unwrap();
     let ServerState::Sqlite(pool) = state else { panic!("it is one of SQLite") };
     let table = SqliteAuditTable::new(pool);
-    let table = Arc::new(Failing { table, before: before.into(), after: after.into() });
+    let table = Arc::new(Failing { table, before: before.into(), after: after.into(), gate: Default::default() });
     (table.clone(), AuditChain::over(table))
 }
 
@@ -358,6 +361,32 @@ async fn while_the_audit_cannot_be_written_calls_are_refused_and_none_is_lost() 
     assert_eq!(head.sequence, recorded + 3, "{lines}");
     assert!(lines.contains(r#""event":"calls-unrecorded","count":1"#), "{lines}");
     assert_eq!(chain.verify(None).await.unwrap().finding, None);
+}
+
+#[tokio::test]
+async fn calls_that_come_faster_than_they_are_written_wait_for_room() {
+    let database = Database::new();
+    let (table, chain) = failing(&database, 0, 0).await;
+    let log = chain.start(clock(), AuditOptions { buffer_bytes: 2_000, ..lazy() });
+    let held = table.gate.lock().await;
+    while log.admit().is_ok() {
+        log.record(entry("/a")).await.unwrap();
+    }
+    assert_eq!(log.admit(), Err(AuditError::Full));
+    let mut waiting = Box::pin(log.wait_for_room());
+    assert!(futures::poll!(&mut waiting).is_pending());
+    drop(held);
+    assert_eq!(waiting.await, Ok(()));
+    // Where it cannot be written at all, waiting is of no use.
+    table.before.store(u32::MAX, Ordering::SeqCst);
+    assert_eq!(log.record(put("/b")).await, Err(AuditError::Unwritable));
+    assert_eq!(log.wait_for_room().await, Err(AuditError::Unwritable));
+    table.before.store(0, Ordering::SeqCst);
+    while log.admit().is_err() {
+        tokio::task::yield_now().await;
+    }
+    log.close().await.unwrap();
+    assert_eq!((chain.verify(None).await.unwrap().finding, log.status().unrecorded_calls), (None, 0));
 }
 
 #[tokio::test]
