@@ -10,9 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::canonical::{canonical_request, is_there};
+use super::date::{self, Basic};
 use super::key::SigningKey;
 use super::percent::decode;
-use super::{MAX_EXPIRES_SECONDS, MAX_SKEW_SECONDS, SignatureError, date};
+use super::{MAX_EXPIRES_SECONDS, MAX_SKEW_SECONDS, SignatureError};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
@@ -204,12 +205,12 @@ impl<'a> Claim<'a> {
         if terminator != TERMINATOR {
             wrong.push(format!("Credential should be scoped with a valid terminator: '{TERMINATOR}'."));
         }
-        let signed = date::write_basic(self.at);
-        if self.date() != &signed[..8] {
+        let signed = Basic::of(self.at);
+        if self.date() != signed.day() {
             wrong.push(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{}', from '{signed}'.",
                 shown(self.date()),
-                &signed[..8]
+                signed.day()
             ));
         }
         if !wrong.is_empty() {
@@ -220,14 +221,14 @@ impl<'a> Claim<'a> {
 
     fn check_time(&self, now: Timestamp) -> Result<(), SignatureError> {
         let (at, now) = (self.at.as_second(), now.as_second());
-        let basic = |second: i64| date::write_basic(Timestamp::from_second(second).unwrap_or(Timestamp::MAX));
-        let (good_for, words) = match self.form {
-            Form::Header => (MAX_SKEW_SECONDS, format!("{} min", MAX_SKEW_SECONDS / 60)),
-            Form::Presigned { expires_seconds } => (expires_seconds, format!("{expires_seconds} sec")),
+        let basic = |second: i64| Basic::of(Timestamp::from_second(second).unwrap_or(Timestamp::MAX));
+        let (good_for, unit, number) = match self.form {
+            Form::Header => (MAX_SKEW_SECONDS, "min", MAX_SKEW_SECONDS / 60),
+            Form::Presigned { expires_seconds } => (expires_seconds, "sec", expires_seconds),
         };
         if at < now - good_for {
             return Err(SignatureError::Invalid(format!(
-                "Signature expired: {} is now earlier than {} ({} - {words}.)",
+                "Signature expired: {} is now earlier than {} ({} - {number} {unit}.)",
                 basic(at),
                 basic(now - good_for),
                 basic(now)
@@ -265,7 +266,7 @@ impl<'a> Claim<'a> {
         let mut hash = [0; 64];
         let hash = hexadecimal(digest(&SHA256, &canonical).as_ref(), &mut hash);
         let scope = &self.credential[self.ends[0] + 1..];
-        let message = [ALGORITHM, "\n", &date::write_basic(self.at), "\n", scope, "\n", hash].concat();
+        let message = [ALGORITHM, "\n", Basic::of(self.at).as_str(), "\n", scope, "\n", hash].concat();
         if key.verifies(message.as_bytes(), &self.signature) { Ok(()) } else { Err(SignatureError::mismatch()) }
     }
 

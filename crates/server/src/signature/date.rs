@@ -1,5 +1,8 @@
 //! The time at which a request was signed.
 
+use std::fmt;
+use std::ops::Range;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -25,18 +28,45 @@ pub(super) fn read_header(text: &str) -> Option<Timestamp> {
     read_basic(text).or_else(|| DateTimeParser::new().parse_timestamp(text).ok())
 }
 
-/// Writes `20150830T123600Z`.
-pub(super) fn write_basic(at: Timestamp) -> String {
-    let civil = TimeZone::UTC.to_datetime(at);
-    format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-        civil.year(),
-        civil.month(),
-        civil.day(),
-        civil.hour(),
-        civil.minute(),
-        civil.second()
-    )
+/// A time as a signature writes it: `20150830T123600Z`.
+#[derive(Clone, Copy)]
+pub(super) struct Basic([u8; 16]);
+
+impl Basic {
+    /// The time, to the second.
+    pub(super) fn of(at: Timestamp) -> Self {
+        let civil = TimeZone::UTC.to_datetime(at);
+        let mut text = *b"00000000T000000Z";
+        let mut number = |digits: Range<usize>, mut number: i16| {
+            for digit in text[digits].iter_mut().rev() {
+                // Of a year before year 0, which nobody signs in, the digits are those of its distance.
+                *digit = b'0' + (number % 10).unsigned_abs() as u8;
+                number /= 10;
+            }
+        };
+        number(0..4, civil.year());
+        number(4..6, civil.month().into());
+        number(6..8, civil.day().into());
+        number(9..11, civil.hour().into());
+        number(11..13, civil.minute().into());
+        number(13..15, civil.second().into());
+        Self(text)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("digits are text")
+    }
+
+    /// Its day: `20150830`.
+    pub(super) fn day(&self) -> &str {
+        &self.as_str()[..8]
+    }
+}
+
+impl fmt::Display for Basic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 #[cfg(test)]
@@ -47,7 +77,9 @@ mod tests {
     fn both_ways_of_writing_it_are_read() {
         let at: Timestamp = "2015-08-30T12:36:00Z".parse().unwrap();
         assert_eq!(read_basic("20150830T123600Z"), Some(at));
-        assert_eq!(write_basic(at), "20150830T123600Z");
+        assert_eq!(Basic::of(at).as_str(), "20150830T123600Z");
+        assert_eq!(Basic::of(at).day(), "20150830");
+        assert_eq!(Basic::of(Timestamp::MAX).as_str(), "99991230T220000Z");
         assert_eq!(read_header("Sun, 30 Aug 2015 12:36:00 GMT"), Some(at));
         assert_eq!(read_header("20150830T123600Z"), Some(at));
     }
