@@ -14,7 +14,7 @@ use parados_parameter::SystemClock;
 use super::snapshots;
 use crate::cli::GlobalArgs;
 use crate::config::{EnvironmentFlags, KeepFlags, ReadingSettings, StoreFlags, TrustFlags, prune_rules};
-use crate::confirm::confirm;
+use crate::confirm::confirm_or_signal;
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::output::{self, Output};
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
         }
         if !args.yes {
             output::note(text(output, &made.report).trim_end());
-            confirm(&question(&made.report), "nothing was pruned")?;
+            confirm_or_signal(&question(&made.report), "nothing was pruned").await?;
         }
         Ok(apply(&context, made, rand::random(), &progress.observer()).await?)
     })?;

@@ -128,3 +128,34 @@ fn an_instance_s_metadata_give_credentials() {
     }));
     assert!(code == 1 && text.contains("no AWS credentials were found; tried:") && text.contains("hint"), "{text}");
 }
+
+/// `aws sso login` leaves a token in the cache; what it is worth is asked of the portal, whose requests bear it.
+#[test]
+fn a_session_of_single_sign_on_gives_credentials() {
+    const ROLE: &str = r#"{"roleCredentials": {"accessKeyId": "ASIACANARY0000000000", "secretAccessKey": "canary-of-the-loopback-secret",
+        "sessionToken": "canary-of-the-loopback-token", "expiration": 4070908800000}}"#;
+    let (moto, home) = account();
+    let folder = home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&folder).unwrap();
+    let profile = "[profile shop]\nregion = eu-west-1\nsso_session = work\nsso_account_id = 123456789012\nsso_role_name = backup\n\
+                   [sso-session work]\nsso_region = eu-west-1\nsso_start_url = https://shop.awsapps.com/start\n";
+    std::fs::write(home.path().join(".aws/config"), profile).unwrap();
+    let portal = serve(|asked| match asked {
+        "GET /federation/credentials?role_name=backup&account_id=123456789012" => (200, ROLE),
+        _ => (404, "{}"),
+    });
+    let sign_on = || list(&moto, &home, &[("AWS_PROFILE", "shop"), ("AWS_ENDPOINT_URL_SSO", &portal)]);
+
+    let (code, text) = sign_on();
+    assert!(code == 1 && text.contains("aws sso login"), "nobody has signed on yet: {text}");
+    // The file is called after the SHA-1 of the session's name.
+    let token = r#"{"startUrl": "https://shop.awsapps.com/start", "region": "eu-west-1", "accessToken": "canary-of-the-loopback-sign-on",
+        "expiresAt": "EXPIRES"}"#;
+    let cache = folder.join("e274eeff768c6396088ec6eb091f4bf4d47ab1e0.json");
+    std::fs::write(&cache, token.replace("EXPIRES", "2099-01-01T00:00:00Z")).unwrap();
+    let (code, text) = sign_on();
+    assert!(code == 0 && text.contains("/found/it"), "{text}");
+    std::fs::write(&cache, token.replace("EXPIRES", "2020-01-01T00:00:00Z")).unwrap();
+    let (code, text) = sign_on();
+    assert!(code == 1 && text.contains("aws sso login"), "it has expired: {text}");
+}

@@ -1,6 +1,7 @@
 //! `parados prune` and `parados lock` on the embedded store and a local folder.
 
 use serde_json::Value;
+use testkit::python;
 
 use crate::parados::{Home, stderr, stdout};
 
@@ -103,4 +104,38 @@ fn nothing_is_pruned_without_a_policy_a_key_or_a_whole_chain() {
     assert_eq!(count(&home), 4);
     std::fs::remove_file(home.data().join("keys/signing_ed25519")).unwrap();
     assert!(stderr(&home.run("prune --keep-last 1 --yes").code(2)).contains("no key to sign with"));
+}
+
+/// What `prune` says and its code, on a terminal where `keys` are typed at its question.
+fn at_the_terminal(home: &Home, keys: &str) -> (i32, String) {
+    let command = home.command();
+    let mut python = python();
+    python
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/at_the_terminal.py"))
+        .arg(keys)
+        .arg(command.get_program())
+        .args(["prune", "--keep-last", "2"]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => python.env(name, value),
+            None => python.env_remove(name),
+        };
+    }
+    let run = python.output().unwrap();
+    (run.status.code().unwrap(), String::from_utf8_lossy(&run.stdout).into_owned())
+}
+
+#[test]
+fn the_question_is_answered_or_ended_by_a_signal() {
+    let home = backed_up();
+    let waits = |home: &Home| actions(&json(home, "prune --keep-last 2 --dry-run", 0), 0)[0] == "wait";
+    // Ctrl-C: no Enter comes behind it, so what waited for one would wait for ever.
+    let (code, said) = at_the_terminal(&home, "03");
+    assert!(code == 130 && said.contains("stopped") && !waits(&home), "{code}: {said}");
+    // n, Enter.
+    let (code, said) = at_the_terminal(&home, "6e0a");
+    assert!(code == 1 && said.contains("nothing was pruned") && !waits(&home), "{code}: {said}");
+    // y, Enter.
+    let (code, said) = at_the_terminal(&home, "790a");
+    assert!(code == 0 && waits(&home), "{code}: {said}");
 }

@@ -6,7 +6,7 @@ use super::Args;
 use crate::cli::GlobalArgs;
 use crate::command::restore::RestoreFlags;
 use crate::config::StoreChoice;
-use crate::confirm::confirm;
+use crate::confirm::confirm_or_signal;
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::{exit_code, output, runtime};
@@ -32,7 +32,8 @@ pub(super) fn run(args: &Args, flags: RestoreFlags<'_>, directories: &Directorie
                 return Ok(0);
             }
             if !args.yes {
-                confirm("Delete all of them? A drill that is running now would fail.", "nothing was deleted")?;
+                confirm_or_signal("Delete all of them? A drill that is running now would fail.", "nothing was deleted")
+                    .await?;
             }
             let mut left = 0;
             for prefix in found.keys() {

@@ -11,7 +11,7 @@ use super::opened::{StackArgs, holder, is_gone};
 use super::preview::{self, PlanArgs};
 use super::view;
 use crate::cli::GlobalArgs;
-use crate::confirm::confirm;
+use crate::confirm::confirm_or_signal;
 use crate::error::{Failure, Result};
 use crate::{exit_code, output, runtime};
 
@@ -60,7 +60,7 @@ pub(super) async fn carry_out(
         global.stdout().result(&plan, || view::plan(&plan))?;
         return Ok(preview::code(&plan, false));
     }
-    approve(&plan, approval, global)?;
+    approve(&plan, approval, global).await?;
     let human = !global.stdout().is_json();
     let observer = |event: InfraEvent<'_>| {
         if human {
@@ -74,7 +74,7 @@ pub(super) async fn carry_out(
     say(&report, global)
 }
 
-fn approve(plan: &InfraPlan, approval: &ApprovalArgs, global: &GlobalArgs) -> Result<()> {
+async fn approve(plan: &InfraPlan, approval: &ApprovalArgs, global: &GlobalArgs) -> Result<()> {
     let hash = plan.hash.to_string();
     if let Some(approved) = approval.hash.as_ref().filter(|approved| **approved != hash) {
         return Err(Failure::failed(format!("the plan has the hash {hash}, and not {approved}"))
@@ -85,7 +85,10 @@ fn approve(plan: &InfraPlan, approval: &ApprovalArgs, global: &GlobalArgs) -> Re
     }
     match approval.yes || approval.hash.is_some() {
         true => Ok(()),
-        false => confirm(&format!("Apply this plan of {} changes?", plan.changes.len()), "nothing was changed"),
+        false => {
+            confirm_or_signal(&format!("Apply this plan of {} changes?", plan.changes.len()), "nothing was changed")
+                .await
+        }
     }
 }
 

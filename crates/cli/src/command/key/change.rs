@@ -13,7 +13,7 @@ use super::super::snapshots;
 use super::ChangeFlags;
 use crate::cli::GlobalArgs;
 use crate::config::{KeySettings, RecipientSource};
-use crate::confirm::confirm;
+use crate::confirm::confirm_or_signal;
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::output::{self, Output};
@@ -82,7 +82,7 @@ pub(super) fn run(
             return Ok(view);
         }
         if !flags.yes && !view.plan.snapshots.is_empty() {
-            confirm(&question(&view.plan), "nothing was sealed again")?;
+            confirm_or_signal(&question(&view.plan), "nothing was sealed again").await?;
         }
         if let RecipientSource::List(path) = &settings.source {
             keys::write_recipients(path, &configured, &wanted)?;

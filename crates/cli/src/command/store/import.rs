@@ -20,7 +20,7 @@ use super::{DataFlags, StoreOfFlags};
 use crate::cli::GlobalArgs;
 use crate::command::restore::changes_text;
 use crate::config::{EnvironmentFlags, ReadingSettings, TrustFlags};
-use crate::confirm::confirm;
+use crate::confirm::confirm_or_signal;
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::progress::Progress;
@@ -105,7 +105,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
             global.stdout().result(&plan, || changes_text(&plan))?;
             return Ok(code_of(&plan));
         }
-        ask(args, &plan, global)?;
+        ask(args, &plan, global).await?;
         let context = ApplyContext {
             source,
             identities,
@@ -176,7 +176,7 @@ fn standard_input() -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-fn ask(args: &Args, plan: &RestorePlan, global: &GlobalArgs) -> Result<()> {
+async fn ask(args: &Args, plan: &RestorePlan, global: &GlobalArgs) -> Result<()> {
     let writes = plan.changes.iter().filter(|change| change.action.writes()).count();
     if args.yes || writes == 0 {
         return Ok(());
@@ -184,7 +184,7 @@ fn ask(args: &Args, plan: &RestorePlan, global: &GlobalArgs) -> Result<()> {
     if !global.stdout().is_json() {
         global.stdout().text(&changes_text(plan))?;
     }
-    confirm(&format!("Import these {writes} parameters?"), "nothing was changed")
+    confirm_or_signal(&format!("Import these {writes} parameters?"), "nothing was changed").await
 }
 
 fn tell_what_stays(plan: &RestorePlan) {
