@@ -11,15 +11,28 @@ use crate::Moto;
 /// # Panics
 /// When there is no such program, naming the Debian package that has it.
 pub fn tool(name: &str) -> Command {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file());
-    match found {
+    match found(name) {
         Some(program) => Command::new(program),
         None => panic!(
             "the tests need `{name}`, which is not on PATH: run `cargo xtask check`, or `apt-get install {}`",
             debian_package(name)
         ),
     }
+}
+
+/// A command that runs `name`, which no package that the tests install has; none where it is not on `PATH`, and then it is said that a
+/// test leaves itself out.
+pub fn optional_tool(name: &str) -> Option<Command> {
+    let program = found(name);
+    if program.is_none() {
+        eprintln!("left out: `{name}` is not on PATH");
+    }
+    program.map(Command::new)
+}
+
+pub(crate) fn found(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
 }
 
 fn debian_package(tool: &str) -> &str {
@@ -93,6 +106,11 @@ mod tests {
     #[should_panic(expected = "apt-get install no-such-tool")]
     fn a_missing_tool_is_named() {
         tool("no-such-tool");
+    }
+
+    #[test]
+    fn an_optional_tool_may_be_missing() {
+        assert!(optional_tool("ls").is_some() && optional_tool("no-such-tool").is_none());
     }
 
     #[test]

@@ -96,6 +96,13 @@ fn interpolate(text: &str, literal: &str) -> String {
     text.replace("${", literal).replace(MARKS.0, "${").replace(MARKS.1, "}")
 }
 
+/// Takes sections out that are empty, which the engines do not take.
+fn without_empty(document: &mut Value, sections: &[&str]) {
+    if let Some(entries) = document.as_object_mut() {
+        entries.retain(|key, value| !(sections.contains(&key.as_str()) && crate::difference::is_nothing(value)));
+    }
+}
+
 /// A mapping without what is `null`, at any depth.
 fn compact(value: Value) -> Value {
     match value {

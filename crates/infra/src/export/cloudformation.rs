@@ -28,12 +28,13 @@ pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap
     }
     let outputs: Map<String, Value> =
         outputs.iter().map(|(name, value)| (camel(name), json!({ "Value": value }))).collect();
-    let document = json!({
+    let mut document = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": format!("{} {}, exported by parados", stack.project, stack.environment),
         "Resources": all,
         "Outputs": outputs,
     });
+    super::without_empty(&mut document, &["Outputs"]);
     substituted(&compact(document))
 }
 

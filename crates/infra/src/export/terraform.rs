@@ -66,6 +66,7 @@ pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap
     if !imports.is_empty() {
         document["import"] = json!(imports);
     }
+    super::without_empty(&mut document, &["resource", "output"]);
     interpolated(&document, "$${")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
+use aws_sdk_kms::types::{KeyMetadata, KeyState, KeyUsageType, Tag};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use parados_parameter::StoreErrorKind;
 use schemars::JsonSchema;
@@ -119,7 +119,13 @@ impl Resource for KmsKey {
         let tags = self.all_tags(at).iter().map(|(key, value)| tag(key, value)).collect::<Result<Vec<_>>>()?;
         // Not again where the answer was lost: there would be two. The next run finds the one that there is by its tags.
         let create = cloud.once(OPERATION, &at.resource, async || {
-            kms.create_key().description(&self.description).policy(&document).set_tags(Some(tags.clone())).send().await
+            kms.create_key()
+                .key_usage(KeyUsageType::EncryptDecrypt)
+                .description(&self.description)
+                .policy(&document)
+                .set_tags(Some(tags.clone()))
+                .send()
+                .await
         });
         let key = create.await?.key_metadata.map(|key| key.key_id);
         key.ok_or_else(|| CallError::new(OPERATION, &at.resource, StoreErrorKind::InvalidResponse, "no key"))

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without, it fails without")]
 
 mod convergence;
+mod export;
 mod faults;
 mod kinds;
 mod lease;
