@@ -1,7 +1,8 @@
-//! `cargo xtask bench backup|recovery|store`: what a backup, recovery, and a store that is served cost, beside what others cost for the same, in one run on one
-//! machine. The parts are independent; each makes tables of its own.
+//! `cargo xtask bench backup|recovery|store|infra`: what a backup, recovery, a store that is served, and declared resources cost, beside what
+//! others cost for the same, in one run on one machine. The parts are independent; each makes tables of its own.
 
 mod embedded;
+mod infra;
 mod moto;
 mod page;
 mod quota;
@@ -29,6 +30,8 @@ pub(crate) enum Subject {
     Recovery,
     /// A store that is served.
     Store,
+    /// Declared resources.
+    Infra,
 }
 
 type Part = fn(&Bench) -> Result<Vec<Table>, Failure>;
@@ -40,6 +43,7 @@ impl Subject {
             Self::Backup => "backup",
             Self::Recovery => "recovery",
             Self::Store => "store",
+            Self::Infra => "infra",
         }
     }
 
@@ -48,6 +52,7 @@ impl Subject {
             Self::Backup => {
                 &[("moto", moto::run), ("quota", quota::run), ("embedded", embedded::run), ("startup", startup::run)]
             }
+            Self::Infra => &[("stack", infra::stack)],
             Self::Store => &[("calls", store::calls), ("large", store::large)],
             Self::Recovery => &[
                 ("diff", recovery::diff),

@@ -22,7 +22,8 @@ usage: cargo xtask check [--fast]     everything that CI runs; --fast leaves out
        cargo xtask venv               only the virtual environment of the tests, and Azurite where there is npm
        cargo xtask bench backup [--part moto|quota|embedded|startup] [--quick] [--keep-build] [--write]
        cargo xtask bench recovery [--part diff|restore|drill|verify] [--quick] [--keep-build] [--write]
-       cargo xtask bench store [--part calls|large] [--quick] [--keep-build] [--write]";
+       cargo xtask bench store [--part calls|large] [--quick] [--keep-build] [--write]
+       cargo xtask bench infra [--quick] [--keep-build] [--write]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -44,6 +45,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         ["venv"] => venv::make().and_then(|()| check::azurite().map(drop)),
         ["bench", "backup", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Backup, rest)?),
         ["bench", "recovery", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Recovery, rest)?),
+        ["bench", "infra", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Infra, rest)?),
         ["bench", "store", rest @ ..] => bench::run(&bench::BenchOptions::parse(bench::Subject::Store, rest)?),
         ["measure", report, program, rest @ ..] => measure::run_as_wrapper(report, program, rest),
         _ => Err(Failure::Usage(USAGE.to_owned())),
