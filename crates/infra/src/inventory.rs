@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::kind::KindName;
+use crate::stack::Observed;
 
 /// Why the inventory cannot be read or written.
 #[derive(Clone, Debug, Error)]
@@ -64,6 +65,18 @@ impl Records {
     /// The record of a resource.
     pub fn of(&self, key: &str) -> Option<&Record> {
         self.made.get(key).map(|(record, _)| record)
+    }
+
+    /// The record that a resource has under a name by which the declaration called it before.
+    pub fn earlier(&self, one: &Observed) -> Option<(&str, &Record)> {
+        let id = one.id.as_ref()?;
+        let is_it = |record: &Record| {
+            record.id.as_ref() == Some(id)
+                && record.kind == one.spec.kind()
+                && (&record.account, &record.region) == (&one.at.account, &one.at.region)
+        };
+        let mut records = self.made.iter().map(|(key, (record, _))| (key.as_str(), record));
+        records.find(|(key, record)| *key != one.key && is_it(record))
     }
 }
 

@@ -13,7 +13,7 @@ pub use hash::PlanHash;
 
 use crate::difference::{Difference, differences};
 use crate::inventory::{Record, RecordState};
-use crate::kind::{KindName, LastChange};
+use crate::kind::{Contents, KindName, LastChange};
 use crate::policy::Finding;
 use crate::stack::{Observation, Observed, Stack};
 
@@ -24,6 +24,10 @@ pub struct PlanOptions {
     pub adopt: bool,
     /// Delete what this stack made and does not declare any more.
     pub remove: bool,
+    /// What deleting that would lose, by the names of the records: it is refused, unless `with_contents`.
+    pub contents: BTreeMap<String, Contents>,
+    /// Delete it with what it holds.
+    pub with_contents: bool,
     /// Leave out what is declared and was never made: what is left is drift.
     pub only_made: bool,
 }
@@ -87,6 +91,9 @@ pub struct Change {
     /// The name of its record.
     #[serde(skip)]
     pub(crate) key: String,
+    /// The name of the record that it had before the declaration called it otherwise.
+    #[serde(skip)]
+    pub(crate) supersedes: Option<String>,
 }
 
 /// What is done with a resource.
@@ -140,21 +147,28 @@ impl InfraPlan {
 pub fn plan(stack: &Stack, observation: &Observation, findings: Vec<Finding>, options: &PlanOptions) -> InfraPlan {
     let mut changes = Vec::new();
     let mut unchanged = Vec::new();
+    let mut declared: BTreeSet<&str> = BTreeSet::new();
     for one in &observation.resources {
-        if options.only_made && !observation.records.made.contains_key(&one.key) {
+        let earlier = observation.records.earlier(one);
+        declared.insert(&one.key);
+        declared.extend(earlier.map(|(key, _)| key));
+        let record = observation.records.of(&one.key);
+        if options.only_made && record.is_none() && earlier.is_none() {
             continue;
         }
-        match change(one, observation.records.of(&one.key), options) {
+        match change(one, record, earlier, options) {
             Some(change) => changes.push(change),
             None => unchanged.push(one.resource.clone()),
         }
     }
     let mut left = Vec::new();
-    let declared: BTreeSet<&str> = observation.resources.iter().map(|one| one.key.as_str()).collect();
     for (key, (record, _)) in &observation.records.made {
         match declared.contains(key.as_str()) {
             true => {}
-            false if options.remove => changes.push(removal(key, record)),
+            false if options.remove => {
+                let lost = options.contents.get(key);
+                changes.push(removal(key, record).losing(lost, options.with_contents));
+            }
             false => {
                 left.push(Left { resource: record.resource.clone(), kind: record.kind, id: record.id.clone() });
             }
@@ -186,7 +200,13 @@ fn finish(
 }
 
 /// What has to be done with a resource that is declared; nothing where it is as it is to be.
-fn change(one: &Observed, record: Option<&Record>, options: &PlanOptions) -> Option<Change> {
+/// `earlier` is the record that it has under another name.
+fn change(
+    one: &Observed,
+    record: Option<&Record>,
+    earlier: Option<(&str, &Record)>,
+    options: &PlanOptions,
+) -> Option<Change> {
     let base = |action, differences, reason: Option<String>| Change {
         resource: one.resource.clone(),
         kind: one.spec.kind(),
@@ -200,6 +220,7 @@ fn change(one: &Observed, record: Option<&Record>, options: &PlanOptions) -> Opt
         reason,
         changed: None,
         key: one.key.clone(),
+        supersedes: earlier.map(|(key, _)| key.to_owned()),
     };
     let null = serde_json::Value::Null;
     let fields = one.spec.fields(&one.at);
@@ -215,7 +236,7 @@ fn change(one: &Observed, record: Option<&Record>, options: &PlanOptions) -> Opt
     let is_ours = match &live.owner {
         Some(owner) => *owner == one.at.owner,
         // A tag that is gone is a difference, and not another owner.
-        None => record.is_some(),
+        None => record.is_some() || earlier.is_some(),
     };
     if let Some(field) = one.spec.fixed().iter().find(|field| differences.iter().any(|one| one.field() == **field)) {
         let reason = format!("`{field}` cannot be changed: delete it first, or declare it under another name");
@@ -235,8 +256,12 @@ fn change(one: &Observed, record: Option<&Record>, options: &PlanOptions) -> Opt
             let reason = reason.map(|_| "making it was interrupted".to_owned());
             changed(base(InfraAction::Update, differences, reason))
         }
-        (true, _) if record.is_none_or(|record| record.state == RecordState::Making) => {
-            Some(base(InfraAction::Record, differences, Some("the inventory does not have it".to_owned())))
+        (true, _) if earlier.is_some() || record.is_none_or(|record| record.state == RecordState::Making) => {
+            let reason = match earlier {
+                Some((_, earlier)) => format!("it was called {}", earlier.resource),
+                None => "the inventory does not have it".to_owned(),
+            };
+            Some(base(InfraAction::Record, differences, Some(reason)))
         }
         (true, _) => None,
     }
@@ -257,5 +282,19 @@ fn removal(key: &str, record: &Record) -> Change {
         reason: None,
         changed: None,
         key: key.to_owned(),
+        supersedes: None,
+    }
+}
+
+impl Change {
+    /// A deletion that loses what is in it: refused, unless that may go.
+    fn losing(mut self, lost: Option<&Contents>, may_go: bool) -> Self {
+        if let Some(lost) = lost {
+            self.reason = Some(format!("it holds {}", lost.what));
+            if !may_go {
+                self.action = InfraAction::Refuse;
+            }
+        }
+        self
     }
 }

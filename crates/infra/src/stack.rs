@@ -181,11 +181,28 @@ impl Stack {
         Ok(Observation { resources, records, outputs })
     }
 
-    /// What deleting what was made would lose, by the names of the records.
+    /// What deleting everything that was made would lose, by the names of the records.
     ///
     /// # Errors
     /// [`StackError`] when it cannot be read.
     pub async fn contents(&self, observation: &Observation) -> Result<BTreeMap<String, Contents>, StackError> {
+        self.contents_of(observation, |_| true).await
+    }
+
+    /// What deleting what was made and is not declared any more would lose, by the names of the records.
+    ///
+    /// # Errors
+    /// [`StackError`] when it cannot be read.
+    pub async fn left_contents(&self, observation: &Observation) -> Result<BTreeMap<String, Contents>, StackError> {
+        let declared: BTreeSet<&String> = observation.resources.iter().map(|one| &one.key).collect();
+        self.contents_of(observation, |key| !declared.contains(key)).await
+    }
+
+    async fn contents_of(
+        &self,
+        observation: &Observation,
+        is_asked: impl Fn(&String) -> bool,
+    ) -> Result<BTreeMap<String, Contents>, StackError> {
         let recorded = observation.records.made.iter().filter_map(|(key, (record, _))| {
             Some((key, record.resource.as_str(), record.kind, record.id.as_deref()?, record.target.as_deref()))
         });
@@ -194,7 +211,7 @@ impl Stack {
         });
         let mut contents = BTreeMap::new();
         for (key, resource, kind, id, target) in recorded.chain(declared) {
-            if contents.contains_key(key) {
+            if contents.contains_key(key) || !is_asked(key) {
                 continue;
             }
             let found = kind.contents(self.cloud(target)?, id).await;

@@ -7,23 +7,24 @@ use testkit::{Moto, aws_cli};
 
 use crate::parados::{Home, stderr, stdout};
 
-const BUCKET: &str = "jenkins-ssm-backup-dev-123456789012-eu-west-1";
+pub(crate) const BUCKET: &str = "jenkins-ssm-backup-dev-123456789012-eu-west-1";
 
-struct Account {
-    moto: Moto,
-    home: Home,
+/// A fresh account, and a project.
+pub(crate) struct Account {
+    pub(crate) moto: Moto,
+    pub(crate) home: Home,
 }
 
 impl Account {
     /// A fresh account, and a project with a declaration as `parados init` writes it.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let account = Self { moto: Moto::start(), home: Home::new() };
         account.run("init --project jenkins --environment dev --store aws", 0);
         account
     }
 
     /// Runs `parados` and gives what it printed.
-    fn run(&self, arguments: &str, code: i32) -> (String, String) {
+    pub(crate) fn run(&self, arguments: &str, code: i32) -> (String, String) {
         let mut command = self.home.command();
         command.envs(self.moto.env()).env("HOME", self.home.path()).args(arguments.split_whitespace());
         let run = command.assert().code(code);
@@ -31,23 +32,23 @@ impl Account {
     }
 
     /// Runs `parados infra …` of the environment dev, and gives its JSON.
-    fn infra(&self, arguments: &str, code: i32) -> Value {
+    pub(crate) fn infra(&self, arguments: &str, code: i32) -> Value {
         let (out, error) = self.run(&format!("infra {arguments} --environment dev --output json"), code);
         serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"))
     }
 
-    fn aws(&self, arguments: &str) -> Value {
+    pub(crate) fn aws(&self, arguments: &str) -> Value {
         let output = aws_cli(&self.moto).args(arguments.split_whitespace()).output().unwrap();
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
-    fn bucket(&self, what: &str) -> Value {
+    pub(crate) fn bucket(&self, what: &str) -> Value {
         self.aws(&format!("s3api get-{what} --bucket {BUCKET}"))
     }
 
     /// Changes the declaration's text.
-    fn declare(&self, from: &str, to: &str) {
+    pub(crate) fn declare(&self, from: &str, to: &str) {
         let path = self.home.path().join("infra/backup.yaml");
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
@@ -55,7 +56,8 @@ impl Account {
     }
 }
 
-fn changes(plan: &Value) -> Vec<(&str, &str)> {
+/// The changes of a plan: the resources, and what is done with them.
+pub(crate) fn changes(plan: &Value) -> Vec<(&str, &str)> {
     let changes = plan["changes"].as_array().unwrap();
     changes.iter().map(|one| (one["resource"].as_str().unwrap(), one["action"].as_str().unwrap())).collect()
 }
@@ -185,6 +187,37 @@ fn what_left_the_declaration_is_found_and_on_request_removed() {
     assert_eq!((changes(&plan), &plan["left"]), (vec![], &json!([])));
     let names = account.aws("ssm describe-parameters").to_string();
     assert!(names.contains("eu-west-1/bucket") && !names.contains("eu-west-1/s3-bucket-name"), "{names}");
+}
+
+#[test]
+fn what_is_called_otherwise_is_not_what_left() {
+    let account = Account::new();
+    account.infra("up --yes", 0);
+    account.run("backup --environment dev", 0);
+    account.declare("  bucket:\n", "  snapshots:\n");
+    account.declare("resources.bucket.", "resources.snapshots.");
+    let plan = account.infra("preview --remove", 0);
+    assert_eq!(changes(&plan), [("snapshots", "record")]);
+    assert_eq!((&plan["changes"][0]["reason"], &plan["left"]), (&json!("it was called bucket"), &json!([])), "{plan}");
+    account.infra("up --yes --remove", 0);
+    assert_eq!(changes(&account.infra("preview --remove", 0)), []);
+    assert_eq!(account.bucket("bucket-versioning")["Status"], "Enabled");
+}
+
+#[test]
+fn what_left_and_holds_snapshots_goes_only_when_that_is_said_twice() {
+    let account = Account::new();
+    account.infra("up --yes", 0);
+    account.run("backup --environment dev", 0);
+    account.declare("name: \"{{ project }}-ssm-backup-", "name: \"{{ project }}-new-backup-");
+    let plan = account.infra("up --yes --remove", 1);
+    let refused = plan["changes"].as_array().unwrap().iter().find(|one| one["action"] == "refuse").unwrap();
+    assert_eq!((&refused["id"], &refused["resource"]), (&json!(BUCKET), &json!("bucket")), "{plan}");
+    assert!(refused["reason"].as_str().unwrap().contains("versions of objects"), "{plan}");
+    assert_eq!(account.aws("s3api list-buckets")["Buckets"].as_array().unwrap().len(), 1, "nothing is done");
+    account.infra("up --yes --remove --with-snapshots", 0);
+    let buckets = account.aws("s3api list-buckets")["Buckets"].to_string();
+    assert!(buckets.contains("jenkins-new-backup") && !buckets.contains(BUCKET), "{buckets}");
 }
 
 #[test]

@@ -90,6 +90,9 @@ impl Step<'_> {
             }
         };
         self.write(&one, record, Some(&id), RecordState::Made).await?;
+        if let Some(earlier) = &self.change.supersedes {
+            stack.inventory.forget(earlier).await?;
+        }
         let outputs = one.spec.outputs(&one.at, None);
         match outputs.values().all(Option::is_some) {
             true => Ok(outputs),

@@ -33,16 +33,14 @@ pub fn plan_destroy(
                 reason: None,
                 changed: None,
                 key: one.key.clone(),
+                supersedes: None,
             });
         }
     }
-    for change in &mut changes {
-        if let Some(lost) = contents.get(&change.key) {
-            change.reason = Some(format!("it holds {}", lost.what));
-            if !with_contents {
-                change.action = InfraAction::Refuse;
-            }
-        }
-    }
+    let losing = |change: Change| {
+        let lost = contents.get(&change.key);
+        change.losing(lost, with_contents)
+    };
+    let changes = changes.into_iter().map(losing).collect();
     finish(stack, observation, (changes, Vec::new(), Vec::new()), Vec::new())
 }

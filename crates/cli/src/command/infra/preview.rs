@@ -1,11 +1,13 @@
 //! `parados infra preview`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use parados_infra::plan::{InfraPlan, PlanOptions, plan};
 use parados_infra::policy;
-use parados_infra::stack::{Observation, Stack};
+use parados_infra::stack::{Observation, Stack, StackError};
 
 use super::opened::StackArgs;
 use super::view;
@@ -34,13 +36,26 @@ pub(super) struct PlanArgs {
     /// Delete what this stack made and does not declare any more
     #[arg(long)]
     remove: bool,
+    /// With --remove, delete what holds something too: buckets with every version of every snapshot in them
+    #[arg(long, requires = "remove")]
+    with_snapshots: bool,
 }
 
 impl PlanArgs {
     /// Makes the plan of what was observed.
-    pub(super) fn make(self, stack: &Stack, observation: &Observation) -> InfraPlan {
-        let options = PlanOptions { adopt: self.adopt, remove: self.remove, only_made: false };
-        plan(stack, observation, policy::check(stack, observation, today()), &options)
+    pub(super) async fn make(self, stack: &Stack, observation: &Observation) -> Result<InfraPlan, StackError> {
+        let contents = match self.remove {
+            true => stack.left_contents(observation).await?,
+            false => BTreeMap::new(),
+        };
+        let options = PlanOptions {
+            adopt: self.adopt,
+            remove: self.remove,
+            contents,
+            with_contents: self.with_snapshots,
+            only_made: false,
+        };
+        Ok(plan(stack, observation, policy::check(stack, observation, today()), &options))
     }
 }
 
@@ -54,7 +69,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     let plan = runtime::run(async {
         let stack = args.stack.open(global).await?;
         let observation = stack.observe().await?;
-        Ok(args.plan.make(&stack, &observation))
+        Ok(args.plan.make(&stack, &observation).await?)
     })?;
     global.stdout().result(&plan, || view::plan(&plan))?;
     Ok(code(&plan, args.exit_code))

@@ -39,7 +39,7 @@ pub(super) struct ApprovalArgs {
 
 /// Does a plan, and says with what code the process ends.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
-    let make = async |stack: &Stack, observation: &Observation| Ok(args.plan.make(stack, observation));
+    let make = async |stack: &Stack, observation: &Observation| args.plan.make(stack, observation).await;
     runtime::run_to_end(async |mut stop| {
         let stack = args.stack.open(global).await?;
         carry_out(&stack, make, &args.approval, global, &mut stop).await
