@@ -14,6 +14,7 @@ pub mod export;
 mod graph;
 pub mod inventory;
 pub mod kind;
+pub mod picture;
 pub mod plan;
 pub mod policy;
 mod policy_document;

@@ -31,6 +31,7 @@ mod generated;
 mod google;
 mod import;
 mod infra;
+mod infra_picture;
 mod key;
 mod kill;
 mod kms;

@@ -1,10 +1,12 @@
 //! `parados infra preview`.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use parados_infra::picture::picture;
 use parados_infra::plan::{InfraPlan, PlanOptions, plan};
 use parados_infra::policy;
 use parados_infra::stack::{Observation, Stack, StackError};
@@ -12,7 +14,7 @@ use parados_infra::stack::{Observation, Stack, StackError};
 use super::opened::StackArgs;
 use super::view;
 use crate::cli::GlobalArgs;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::{exit_code, runtime};
 
 /// The arguments.
@@ -25,6 +27,9 @@ pub(crate) struct Args {
     /// End with code 4 when something would be done
     #[arg(long)]
     exit_code: bool,
+    /// Write the plan as a picture too, an SVG; without FILE, print that alone
+    #[arg(long, value_name = "FILE")]
+    graph: Option<Option<PathBuf>>,
 }
 
 /// What is asked for beside the declaration.
@@ -66,13 +71,26 @@ pub(super) fn today() -> Date {
 
 /// Shows a plan, and says with what code the process ends.
 pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
-    let plan = runtime::run(async {
+    let (plan, observation) = runtime::run(async {
         let stack = args.stack.open(global).await?;
         let observation = stack.observe().await?;
-        Ok(args.plan.make(&stack, &observation).await?)
+        Ok((args.plan.make(&stack, &observation).await?, observation))
     })?;
-    global.stdout().result(&plan, || view::plan(&plan))?;
+    if let Some(Some(file)) = &args.graph {
+        write(file, &picture(&plan, &observation))?;
+    }
+    match args.graph {
+        Some(None) => global.stdout().text(&picture(&plan, &observation))?,
+        _ => global.stdout().result(&plan, || view::plan(&plan))?,
+    }
     Ok(code(&plan, args.exit_code))
+}
+
+fn write(file: &Path, svg: &str) -> Result<()> {
+    std::fs::write(file, svg).map_err(|error| {
+        Failure::failed(format!("writing the picture {}: {error}", file.display()))
+            .hint("`--graph FILE` takes a file of a folder that is there")
+    })
 }
 
 /// The code that a plan ends the process with.
