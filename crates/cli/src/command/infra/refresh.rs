@@ -40,22 +40,21 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
         let stack = args.stack.open(global).await?;
         let mut seen = None;
         loop {
-            let code = match args.repair {
+            let plan = drift(&stack, &stack.observe().await?);
+            // Of a watch only what is new is said.
+            let is_new = seen.as_ref() != Some(&plan.hash);
+            let code = match args.repair && !plan.is_empty() {
                 true => {
                     let make = async |stack: &Stack, observation: &Observation| Ok(drift(stack, observation));
                     up::carry_out(&stack, make, &args.approval, global, &mut stop).await?
                 }
-                false => {
-                    let plan = drift(&stack, &stack.observe().await?);
-                    // Of a watch only what is new is said.
-                    if seen.as_ref() != Some(&plan.hash) {
-                        global.stdout().result(&plan, || view::plan(&plan))?;
-                    }
-                    let code = preview::code(&plan, true);
-                    seen = Some(plan.hash);
-                    code
+                false if is_new => {
+                    global.stdout().result(&plan, || view::plan(&plan))?;
+                    preview::code(&plan, true)
                 }
+                false => preview::code(&plan, true),
             };
+            seen = Some(plan.hash);
             let Some(seconds) = args.watch.filter(|_| code != exit_code::INTERRUPTED) else { return Ok(code) };
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
