@@ -5,7 +5,7 @@
 //! number or a switch can differ between environments as well as a text.
 
 mod error;
-mod expression;
+pub(crate) mod expression;
 mod node;
 mod typed;
 

@@ -84,6 +84,14 @@ pub(crate) trait Resource {
     /// What the cloud calls it, where the declaration decides that.
     fn id(&self, at: &At) -> Option<String>;
 
+    /// The least declaration of what the cloud calls `id`, by which it can be read; none where no declaration can say which it is.
+    fn named(id: &str) -> Option<Value>;
+
+    /// A field that was read, as the declaration's key and what is said there; none where it is said as it was read.
+    fn declared(_field: &str, _live: &Value) -> Option<(&'static str, Value)> {
+        None
+    }
+
     /// What it wants, field by field, in the order in which they are set. `null` is a field that is to be absent.
     fn fields(&self, at: &At) -> Vec<(&'static str, Value)>;
 
@@ -142,6 +150,19 @@ macro_rules! kinds {
             /// The kind's own keys, as a type.
             pub(crate) fn parse(self, node: &Node) -> Result<Spec, DeclarationError> {
                 Ok(match self { $(Self::$variant => Spec::$variant(node.typed()?),)+ })
+            }
+
+            /// The kind's own keys, where no file has them.
+            pub(crate) fn of_keys(self, keys: &Value) -> Result<Spec, serde_json::Error> {
+                Ok(match self { $(Self::$variant => Spec::$variant(<$type>::deserialize(keys)?),)+ })
+            }
+
+            pub(crate) fn named(self, id: &str) -> Option<Value> {
+                match self { $(Self::$variant => <$type>::named(id),)+ }
+            }
+
+            pub(crate) fn declared(self, field: &str, live: &Value) -> Option<(&'static str, Value)> {
+                match self { $(Self::$variant => <$type>::declared(field, live),)+ }
             }
 
             /// The schema of the kind's own keys.

@@ -2,6 +2,7 @@
 
 mod destroy;
 mod export;
+mod import;
 mod opened;
 mod outputs;
 mod preview;
@@ -10,6 +11,7 @@ mod up;
 mod view;
 
 use clap::Subcommand;
+pub(super) use import::ImportView;
 pub(super) use opened::FOLDER;
 pub(super) use outputs::OutputsView;
 
@@ -31,6 +33,8 @@ pub(crate) enum Verb {
     Outputs(outputs::Args),
     /// Print the same resources for Terraform, CloudFormation or Pulumi
     Export(export::Args),
+    /// Print what is there as a declaration, for `up --adopt` to take over
+    Import(import::Args),
 }
 
 /// Runs a verb, and says with what code the process ends.
@@ -42,5 +46,6 @@ pub(crate) fn run(verb: &Verb, global: &GlobalArgs) -> Result<u8> {
         Verb::Destroy(args) => destroy::run(args, global),
         Verb::Outputs(args) => outputs::run(args, global),
         Verb::Export(args) => export::run(args, global),
+        Verb::Import(args) => import::run(args, global),
     }
 }

@@ -42,6 +42,8 @@ enum Subject {
     InfraUp,
     /// `infra outputs`
     InfraOutputs,
+    /// `infra import`
+    InfraImport,
     /// `backup`
     Backup,
     /// A line of `--progress json`
@@ -118,6 +120,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         Subject::InfraPreview => printed::<InfraPlan>(),
         Subject::InfraUp => printed::<ApplyReport>(),
         Subject::InfraOutputs => printed::<infra::OutputsView>(),
+        Subject::InfraImport => printed::<infra::ImportView>(),
         Subject::Backup => printed::<backup::BackupView>(),
         Subject::Event => printed::<EventLine<'_>>(),
         Subject::Snapshots => printed::<snapshots::SnapshotsView>(),

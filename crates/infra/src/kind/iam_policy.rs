@@ -130,6 +130,14 @@ impl Resource for IamPolicy {
         Some(self.arn(at))
     }
 
+    fn named(id: &str) -> Option<Value> {
+        Some(json!({ "name": id.rsplit('/').next() }))
+    }
+
+    fn declared(field: &str, live: &Value) -> Option<(&'static str, Value)> {
+        (field == "document").then(|| ("statements", live["Statement"].clone()))
+    }
+
     fn fields(&self, at: &At) -> Vec<(&'static str, Value)> {
         vec![
             ("description", json!(self.description)),

@@ -79,6 +79,14 @@ impl Resource for IamRole {
         Some(self.name.clone())
     }
 
+    fn named(id: &str) -> Option<Value> {
+        Some(json!({"name": id, "trust": {}}))
+    }
+
+    fn declared(field: &str, live: &Value) -> Option<(&'static str, Value)> {
+        (field == "trust").then(|| ("trust", json!({"statements": live["Statement"]})))
+    }
+
     fn fields(&self, at: &At) -> Vec<(&'static str, Value)> {
         vec![
             ("description", json!(self.description)),

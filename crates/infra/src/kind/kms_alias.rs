@@ -24,6 +24,10 @@ impl Resource for KmsAlias {
         Some(self.name.clone())
     }
 
+    fn named(id: &str) -> Option<Value> {
+        Some(json!({"name": id, "key": ""}))
+    }
+
     fn fields(&self, _: &At) -> Vec<(&'static str, Value)> {
         // The id of a key is the end of its ARN.
         vec![("key", json!(self.key.rsplit('/').next().unwrap_or(&self.key)))]

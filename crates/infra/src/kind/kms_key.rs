@@ -62,6 +62,10 @@ impl Resource for KmsKey {
         None
     }
 
+    fn named(_: &str) -> Option<Value> {
+        None
+    }
+
     fn fields(&self, at: &At) -> Vec<(&'static str, Value)> {
         vec![
             ("description", json!(self.description)),

@@ -29,6 +29,10 @@ impl Resource for LocalFolder {
         Some(self.path.clone())
     }
 
+    fn named(id: &str) -> Option<Value> {
+        Some(json!({ "path": id }))
+    }
+
     fn fields(&self, _: &At) -> Vec<(&'static str, Value)> {
         vec![("mode", json!(self.mode))]
     }

@@ -247,6 +247,14 @@ impl Resource for S3Bucket {
         Some(self.name.clone())
     }
 
+    fn named(id: &str) -> Option<Value> {
+        Some(json!({ "name": id }))
+    }
+
+    fn declared(field: &str, live: &Value) -> Option<(&'static str, Value)> {
+        (field == "policy").then(|| ("policy", json!({"statements": live["Statement"]})))
+    }
+
     fn fields(&self, at: &At) -> Vec<(&'static str, Value)> {
         vec![
             ("tags", tag_field(&self.tags, at)),

@@ -57,6 +57,10 @@ impl Resource for StoreParameter {
         Some(self.name.clone())
     }
 
+    fn named(id: &str) -> Option<Value> {
+        Some(json!({"name": id, "value": ""}))
+    }
+
     fn fields(&self, at: &At) -> Vec<(&'static str, Value)> {
         vec![
             ("type", json!(self.parameter_type)),
