@@ -14,6 +14,8 @@ use parados_parameter::{SharedStore, StoreError, StoreErrorKind};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use crate::object_storage::ObjectStorage;
+
 /// The outcome of a call.
 pub type Result<T, E = CallError> = std::result::Result<T, E>;
 
@@ -113,8 +115,9 @@ impl CallError {
     /// Whether the same call may well succeed later.
     fn passes(&self) -> bool {
         use StoreErrorKind as Kind;
-        const CODES: [&str; 8] = [
+        const CODES: [&str; 9] = [
             "OperationAborted",
+            "ContainerBeingDeleted",
             "ConcurrentModification",
             "ConcurrentModificationException",
             "SlowDown",
@@ -149,6 +152,8 @@ pub struct Cloud {
     pub partition: String,
     /// The clients of AWS, where the place is in AWS.
     aws: Option<AwsClients>,
+    /// Accounts of object storage elsewhere.
+    pub(crate) object_storage: ObjectStorage,
     /// The store of parameters that `parados:store:Parameter` means.
     pub(crate) store: SharedStore,
     patience: Patience,
@@ -184,6 +189,7 @@ impl Cloud {
                 kms: aws_sdk_kms::Client::new(&config),
                 tagging: aws_sdk_resourcegroupstagging::Client::new(&config),
             }),
+            object_storage: ObjectStorage::default(),
             store,
             patience: Patience::default(),
             gate: None,
@@ -197,10 +203,18 @@ impl Cloud {
             region: region.to_owned(),
             partition: "local".to_owned(),
             aws: None,
+            object_storage: ObjectStorage::default(),
             store,
             patience: Patience::default(),
             gate: None,
         }
+    }
+
+    /// The same with the settings of Azure's and Google's storage, by the names that they have as environment variables
+    /// (`AZURE_STORAGE_ACCOUNT_KEY`, `GOOGLE_SERVICE_ACCOUNT`, …). Other names are read over.
+    #[must_use]
+    pub fn with_object_storage(self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { object_storage: ObjectStorage::new(settings), ..self }
     }
 
     /// The same with another patience.
@@ -277,6 +291,16 @@ impl Cloud {
             })
         };
         self.patiently(operation, subject, |_| false, call).await
+    }
+
+    /// Calls what is asked over HTTP alone, again and again while what it says passes by itself.
+    pub(crate) async fn http_call<T>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        call: impl AsyncFn() -> Result<T>,
+    ) -> Result<T> {
+        self.patiently(operation, subject, CallError::passes, call).await
     }
 
     /// Calls the file system.

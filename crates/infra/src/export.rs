@@ -57,7 +57,9 @@ pub fn export(stack: &Stack, observation: &Observation, format: ExportFormat) ->
         });
         outputs.insert(one.resource.clone(), referred.collect());
         match one.spec {
-            Spec::LocalFolder(_) | Spec::StoreParameter(_) => left_out.push(one.resource),
+            Spec::LocalFolder(_) | Spec::StoreParameter(_) | Spec::GcsBucket(_) | Spec::AzureContainer(_) => {
+                left_out.push(one.resource)
+            }
             _ => resources.push(one),
         }
     }

@@ -5,6 +5,8 @@
 //! little as there can be, and then the same `Resource::set` for each field that mends a drift: what was interrupted is finished by
 //! the way that everything is mended.
 
+pub mod azure_container;
+pub mod gcs_bucket;
 pub mod iam_policy;
 pub mod iam_role;
 pub mod kms_alias;
@@ -170,12 +172,13 @@ macro_rules! kinds {
                 match self { $(Self::$variant => <$type>::json_schema(generator),)+ }
             }
 
+            // Each kind is a future of its own, or together they are one that is too deep for the compiler.
             pub(crate) async fn contents(self, cloud: &Cloud, id: &str) -> Result<Option<Contents>> {
-                match self { $(Self::$variant => <$type>::contents(cloud, id).await,)+ }
+                match self { $(Self::$variant => Box::pin(<$type>::contents(cloud, id)).await,)+ }
             }
 
             pub(crate) async fn delete(self, cloud: &Cloud, id: &str) -> Result<()> {
-                match self { $(Self::$variant => <$type>::delete(cloud, id).await,)+ }
+                match self { $(Self::$variant => Box::pin(<$type>::delete(cloud, id)).await,)+ }
             }
         }
 
@@ -206,15 +209,15 @@ macro_rules! kinds {
             }
 
             pub(crate) async fn read(&self, cloud: &Cloud, at: &At, id: Option<&str>) -> Result<Option<Live>> {
-                match self { $(Self::$variant(one) => one.read(cloud, at, id).await,)+ }
+                match self { $(Self::$variant(one) => Box::pin(one.read(cloud, at, id)).await,)+ }
             }
 
             pub(crate) async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
-                match self { $(Self::$variant(one) => one.create(cloud, at).await,)+ }
+                match self { $(Self::$variant(one) => Box::pin(one.create(cloud, at)).await,)+ }
             }
 
             pub(crate) async fn set(&self, cloud: &Cloud, at: &At, id: &str, field: &str) -> Result<()> {
-                match self { $(Self::$variant(one) => one.set(cloud, at, id, field).await,)+ }
+                match self { $(Self::$variant(one) => Box::pin(one.set(cloud, at, id, field)).await,)+ }
             }
         }
     };
@@ -233,6 +236,10 @@ kinds! {
     KmsKey(kms_key::KmsKey) = "aws:kms:Key",
     /// A name for a key of KMS.
     KmsAlias(kms_alias::KmsAlias) = "aws:kms:Alias",
+    /// A bucket of Google Cloud Storage.
+    GcsBucket(gcs_bucket::GcsBucket) = "gcp:storage:Bucket",
+    /// A container of Azure's Blob Storage.
+    AzureContainer(azure_container::AzureContainer) = "azure:storage:Container",
     /// A folder of this machine.
     LocalFolder(local_folder::LocalFolder) = "local:Folder",
     /// A parameter of the environment's store.

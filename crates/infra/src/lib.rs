@@ -15,6 +15,7 @@ mod graph;
 pub mod import;
 pub mod inventory;
 pub mod kind;
+mod object_storage;
 pub mod picture;
 pub mod plan;
 pub mod policy;

@@ -1,6 +1,7 @@
 //! Checks of what is declared, before anything is done. Each has an id, and a resource is excused from it by a waiver that says why.
 
 mod bucket;
+mod object_storage;
 mod permission;
 
 use jiff::civil::Date;
@@ -31,6 +32,12 @@ pub const CHECKS: &[Check] = &[
     Check { id: "S3-RETENTION", rule: "no rule removes objects before `minimum_retention_days`" },
     Check { id: "S3-LIFECYCLE", rule: "the rules of a bucket are ones that S3 takes" },
     Check { id: "S3-REPOSITORY", rule: "no rule removes what makes a bucket a repository: an expiration has a prefix" },
+    Check {
+        id: "GS-PUBLIC-ACCESS",
+        rule: "nobody can be let into a bucket of Google's who is anybody, and IAM alone decides",
+    },
+    Check { id: "GS-VERSIONING", rule: "a bucket of Google's keeps older generations" },
+    Check { id: "AZ-PUBLIC-ACCESS", rule: "a container of Azure's is read by nobody who is anybody" },
     Check { id: "IAM-WILDCARD", rule: "a policy does not allow everything" },
     Check { id: "IAM-TRUST", rule: "a role trusts somebody in particular" },
     Check { id: "IAM-SEPARATION", rule: "what backs up may not prune: each has a policy of its own" },
@@ -90,6 +97,8 @@ fn of_resource(one: &Observed, settings: &CheckSettings) -> Found {
         Spec::S3Bucket(bucket) => bucket::check(bucket, settings),
         Spec::IamPolicy(policy) => permission::check_policy(policy, &one.at),
         Spec::IamRole(role) => permission::check_role(role),
+        Spec::GcsBucket(bucket) => object_storage::check_gcs(bucket),
+        Spec::AzureContainer(container) => object_storage::check_azure(container),
         Spec::KmsKey(key) if !key.rotation => vec![("KMS-ROTATION", "its key material is never made anew".to_owned())],
         Spec::LocalFolder(folder) if !folder.mode.ends_with("00") => {
             vec![("FOLDER-MODE", format!("the mode {} lets others in", folder.mode))]

@@ -154,9 +154,13 @@ async fn options(
             None => ServerSideEncryption::Aes256,
         },
     });
+    OpenOptions { s3, settings: object_storage_settings(), create_folder }
+}
+
+/// The settings of Google's and Azure's storage, which their own tools read from the environment too.
+pub(crate) fn object_storage_settings() -> Vec<(String, String)> {
     let is_tool_s = |name: &str| ["GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
-    let settings = std::env::vars().filter(|(name, _)| is_tool_s(name)).collect();
-    OpenOptions { s3, settings, create_folder }
+    std::env::vars().filter(|(name, _)| is_tool_s(name)).collect()
 }
 
 /// The Region that a bucket is in. S3 tells it to anybody; where it does not, the session's Region is as good a guess as any.

@@ -117,7 +117,7 @@ fn of_resource(one: &Observed) -> Vec<(String, Value)> {
             let properties = json!({"AliasName": alias.name, "TargetKeyId": alias.key});
             vec![(id, plain("AWS::KMS::Alias", properties))]
         }
-        Spec::LocalFolder(_) | Spec::StoreParameter(_) => Vec::new(),
+        Spec::LocalFolder(_) | Spec::StoreParameter(_) | Spec::GcsBucket(_) | Spec::AzureContainer(_) => Vec::new(),
     }
 }
 

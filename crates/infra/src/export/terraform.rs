@@ -137,7 +137,7 @@ pub(super) fn of_resource(one: &Observed) -> Vec<ProviderResource> {
         Spec::KmsAlias(alias) => {
             vec![build("aws_kms_alias", json!({"name": alias.name, "target_key_id": alias.key}), there)]
         }
-        Spec::LocalFolder(_) | Spec::StoreParameter(_) => Vec::new(),
+        Spec::LocalFolder(_) | Spec::StoreParameter(_) | Spec::GcsBucket(_) | Spec::AzureContainer(_) => Vec::new(),
     }
 }
 

@@ -15,18 +15,18 @@ use crate::world::{WHOLE, World, destroy, up};
 
 /// Fails the nth call, before or after it is done.
 #[derive(Debug)]
-struct NthCall {
+pub(crate) struct NthCall {
     nth: u64,
     after: bool,
     calls: AtomicU64,
 }
 
 impl NthCall {
-    fn new(nth: u64, after: bool) -> Arc<Self> {
+    pub(crate) fn new(nth: u64, after: bool) -> Arc<Self> {
         Arc::new(Self { nth, after, calls: AtomicU64::new(0) })
     }
 
-    fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.calls.load(Ordering::Relaxed) >= self.nth
     }
 }

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without, it fails without")]
 
+mod azure;
 mod convergence;
 mod export;
 mod faults;
+mod google;
 mod kinds;
 mod lease;
+mod storage;
 mod world;

@@ -45,6 +45,6 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     if exported.left_out.is_empty() {
         return Ok(exit_code::COMPLETE);
     }
-    output::note(&format!("left out, as the engine has nothing for them: {}", exported.left_out.join(", ")));
+    output::note(&format!("left out of the export: {}", exported.left_out.join(", ")));
     Ok(exit_code::PARTIAL)
 }

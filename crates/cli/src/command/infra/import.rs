@@ -19,11 +19,11 @@ use crate::{exit_code, output, runtime};
 pub(crate) struct Args {
     #[command(flatten)]
     stack: StackArgs,
-    /// What they are: aws:s3:Bucket, aws:ssm:Parameter, aws:iam:Role, aws:iam:Policy, aws:kms:Alias, local:Folder,
-    /// parados:store:Parameter
+    /// What they are: aws:s3:Bucket, aws:ssm:Parameter, aws:iam:Role, aws:iam:Policy, aws:kms:Alias, gcp:storage:Bucket,
+    /// azure:storage:Container, local:Folder, parados:store:Parameter
     #[arg(value_parser = kind)]
     kind: KindName,
-    /// What the cloud calls them: names, or a path
+    /// What the cloud calls them: names, a path, or ACCOUNT/NAME of a container
     #[arg(required = true)]
     ids: Vec<String>,
     /// What the declaration calls it [default: made from its id]

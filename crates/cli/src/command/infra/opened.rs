@@ -16,6 +16,7 @@ use crate::config::{
 };
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
+use crate::wiring::repository::object_storage_settings;
 use crate::wiring::{OpenedStore, connect, open_aws, open_embedded, open_postgres, user};
 
 /// The folder of a declaration, beside the configuration.
@@ -57,7 +58,9 @@ impl StackArgs {
             StoreSettings::Embedded(folder) => without_aws(open_embedded(folder).await?),
             StoreSettings::Postgres(database) => without_aws(open_postgres(database).await?),
         };
-        Ok(Stack::new(names, declaration, store, main, targets)?)
+        let with_storage = |cloud: Cloud| cloud.with_object_storage(object_storage_settings());
+        let targets = targets.into_iter().map(|(name, cloud)| (name, with_storage(cloud))).collect();
+        Ok(Stack::new(names, declaration, store, with_storage(main), targets)?)
     }
 
     fn settings(&self, config: Option<&Config>) -> Result<Settings> {
