@@ -34,6 +34,7 @@ mod infra;
 mod infra_check;
 mod infra_import;
 mod infra_picture;
+mod infra_store;
 mod infra_watch;
 mod key;
 mod kill;
