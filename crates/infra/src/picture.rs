@@ -170,17 +170,17 @@ fn cards(plan: &InfraPlan, observation: &Observation) -> Vec<Card> {
     cards
 }
 
-/// From what is needed to what needs it, by the numbers of the cards. A name that is deleted under one id and made under another has
-/// two cards; what needs it needs the first.
+/// From what is needed to what needs it, by the numbers of the cards. Of two cards of one name, one of them deleted, what is deleted needs
+/// that one, and the rest the other.
 fn arrows(cards: &[Card]) -> Vec<(usize, usize)> {
-    let number = |name: &str| cards.iter().position(|card| card.name == name);
+    let number = |name: &str, deleted: bool| {
+        let mut named = cards.iter().enumerate().filter(|(_, card)| card.name == name);
+        let first = named.clone().next();
+        named.find(|(_, card)| (card.state == State::Delete) == deleted).or(first).map(|(number, _)| number)
+    };
     let of_card = |(to, card): (usize, &Card)| {
-        card.needs
-            .iter()
-            .filter_map(|need| number(need))
-            .filter(|from| *from != to)
-            .map(|from| (from, to))
-            .collect::<Vec<_>>()
+        let needed = card.needs.iter().filter_map(|need| number(need, card.state == State::Delete));
+        needed.filter(|from| *from != to).map(|from| (from, to)).collect::<Vec<_>>()
     };
     cards.iter().enumerate().flat_map(of_card).collect()
 }

@@ -35,7 +35,7 @@ pub(super) struct Route {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// Places cards from left to right, each to the right of what has an arrow to it. `arrows` are pairs of numbers of `spots`, and go in no circle.
+/// Places cards, all of one width, from left to right, each to the right of what has an arrow to it. `arrows` are pairs of numbers of `spots`, and go in no circle.
 pub(super) fn place(spots: &[Spot], arrows: &[(usize, usize)]) -> Layout {
     if spots.is_empty() {
         return Layout::default();
@@ -81,7 +81,12 @@ impl Drawn {
             (spot.width.mul_add(share, x), y + spot.height / 2.0)
         };
         let arrows = arrows.iter().zip(self.ways).map(|(&(from, to), way)| {
-            let between = way.into_iter().map(|at| (at.x - left, at.y - top));
+            // Between the cards of a column it is straight, so that it bends where there are none.
+            let half = spots[from].width / 2.0;
+            let between = way.into_iter().flat_map(|at| {
+                let (x, y) = (at.x - left, at.y - top);
+                [(x - half, y), (x + half, y)]
+            });
             Route {
                 from,
                 to,
@@ -158,8 +163,15 @@ mod tests {
         for arrow in &layout.arrows {
             assert!(layout.cards[arrow.from].0 + CARD.width < layout.cards[arrow.to].0, "{layout:?}");
             assert!(arrow.points.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{arrow:?}");
-            let on_a_card = |point: &(f64, f64)| layout.cards.iter().any(|card| covers(*card, *point));
-            assert!(!arrow.points.iter().any(on_a_card), "{arrow:?} {layout:?}");
+            // Where it is straight it goes between cards, and where it bends no card is.
+            for pair in arrow.points.windows(2) {
+                for share in 0..=20 {
+                    let part = f64::from(share) / 20.0;
+                    let point =
+                        (pair[0].0 + (pair[1].0 - pair[0].0) * part, pair[0].1 + (pair[1].1 - pair[0].1) * part);
+                    assert!(!layout.cards.iter().any(|card| covers(*card, point)), "{arrow:?} {layout:?}");
+                }
+            }
         }
         let inside = |(x, y): &(f64, f64)| (0.0..=layout.width).contains(x) && (0.0..=layout.height).contains(y);
         assert!(layout.arrows.iter().flat_map(|arrow| &arrow.points).all(inside), "{layout:?}");
