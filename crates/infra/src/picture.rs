@@ -1,8 +1,7 @@
 //! A plan as a picture: each resource a card that is coloured by what becomes of it, each need an arrow. SVG, without a script and
 //! without anything from elsewhere.
 //!
-//! It has no values of fields, only their names: a picture is passed around. [`layout`](mod@layout) says where things are; what they look like is
-//! said here.
+//! It has no values of fields, only their names: a picture is passed around. `layout` says where things are; what they look like is said here.
 
 mod layout;
 
