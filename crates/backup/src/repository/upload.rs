@@ -6,12 +6,11 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
+use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload, PutPayloadMut};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -22,6 +21,8 @@ use super::{Access, RepositoryError};
 
 /// The size of a part. S3 allows 10,000 of them: 78 GiB.
 pub const PART_BYTES: usize = 8 * 1024 * 1024;
+/// The size of the blocks that a part consists of.
+const BLOCK_BYTES: usize = 64 * 1024;
 /// How many parts are on their way at once.
 const PARTS_IN_FLIGHT: usize = 2;
 /// How many taken seconds an upload passes over before it gives up.
@@ -48,7 +49,7 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Upload {
     key: Path,
-    buffer: Vec<u8>,
+    part: PutPayloadMut,
     part_bytes: usize,
     size: u64,
     runtime: Handle,
@@ -58,8 +59,8 @@ pub struct Upload {
 }
 
 enum Message {
-    Part(Bytes, OwnedSemaphorePermit),
-    Finish(Bytes),
+    Part(PutPayload, OwnedSemaphorePermit),
+    Finish(PutPayload),
 }
 
 impl Upload {
@@ -71,7 +72,7 @@ impl Upload {
         let sending = Sending { objects, key: key.clone(), staging, ends: Ends::default(), moves_left };
         let sender = Some(runtime.spawn(sending.run(receiver)));
         let permits = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
-        Self { key, buffer: Vec::new(), part_bytes, size: 0, runtime, permits, messages: Some(messages), sender }
+        Self { key, part: empty_part(), part_bytes, size: 0, runtime, permits, messages: Some(messages), sender }
     }
 
     /// The key that was asked for.
@@ -91,7 +92,7 @@ impl Upload {
     /// or it is of many parts in a bucket, where the name is fixed with the first part. And whatever went wrong with a part.
     /// Nothing is visible then, except that an error of the last call itself may leave an object behind that no manifest names.
     pub async fn finish(mut self) -> Result<Finished, RepositoryError> {
-        let rest = std::mem::take(&mut self.buffer).into();
+        let rest = self.take_part();
         if let Some(messages) = self.messages.take() {
             // An error here means that the sender ended early: it says why below.
             let _ = messages.send(Message::Finish(rest));
@@ -117,13 +118,17 @@ impl Upload {
         RepositoryError::Unfinished { key: self.key.to_string() }
     }
 
+    fn take_part(&mut self) -> PutPayload {
+        std::mem::replace(&mut self.part, empty_part()).freeze()
+    }
+
     fn send_part(&mut self) -> io::Result<()> {
         let permits = Arc::clone(&self.permits);
         let permit = match Arc::clone(&permits).try_acquire_owned() {
             Ok(permit) => Some(permit),
             Err(_) => self.runtime.clone().block_on(permits.acquire_owned()).ok(),
         };
-        let part = Bytes::from(std::mem::take(&mut self.buffer));
+        let part = self.take_part();
         let sent = match (permit, &self.messages) {
             (Some(permit), Some(messages)) => messages.send(Message::Part(part, permit)).is_ok(),
             _ => false,
@@ -141,16 +146,11 @@ impl Upload {
 
 impl io::Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() == self.part_bytes {
+        if self.part.content_length() == self.part_bytes {
             self.send_part()?;
         }
-        let count = bytes.len().min(self.part_bytes - self.buffer.len());
-        if self.buffer.capacity() < self.buffer.len() + count {
-            // Small documents stay small, and a buffer never grows past a part.
-            let wanted = (self.buffer.len() + count).next_power_of_two().clamp(4096, self.part_bytes.max(4096));
-            self.buffer.reserve_exact(wanted.max(self.buffer.len() + count) - self.buffer.len());
-        }
-        self.buffer.extend_from_slice(&bytes[..count]);
+        let count = bytes.len().min(self.part_bytes - self.part.content_length());
+        self.part.extend_from_slice(&bytes[..count]);
         self.size += count as u64;
         Ok(count)
     }
@@ -175,15 +175,14 @@ impl Sending {
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) -> Result<Path, RepositoryError> {
         match messages.recv().await {
             None => return Err(self.unfinished()),
-            Some(Message::Finish(bytes)) => self.create(bytes).await?,
-            Some(Message::Part(bytes, permit)) => self.run_parts((bytes, permit), messages).await?,
+            Some(Message::Finish(payload)) => self.create(payload).await?,
+            Some(Message::Part(part, permit)) => self.run_parts((part, permit), messages).await?,
         }
         Ok(self.key)
     }
 
     /// Writes an object of one part, under the next second's key when another took this one.
-    async fn create(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {
-        let payload = PutPayload::from_bytes(bytes);
+    async fn create(&mut self, payload: PutPayload) -> Result<(), RepositoryError> {
         while let Err(error) = self.objects.create(&self.key, payload.clone()).await {
             self.move_on(error).await?;
         }
@@ -192,7 +191,7 @@ impl Sending {
 
     async fn run_parts(
         &mut self,
-        first: (Bytes, OwnedSemaphorePermit),
+        first: (PutPayload, OwnedSemaphorePermit),
         messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<(), RepositoryError> {
         let name = match self.objects.completion() {
@@ -218,26 +217,22 @@ impl Sending {
     async fn send_parts(
         &mut self,
         upload: &mut dyn MultipartUpload,
-        first: (Bytes, OwnedSemaphorePermit),
+        first: (PutPayload, OwnedSemaphorePermit),
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<(), RepositoryError> {
         let mut in_flight = FuturesUnordered::new();
-        self.ends.push(&first.0);
-        in_flight.push(send(upload, first.0, Some(first.1)));
+        let (part, permit) = first;
+        in_flight.push(self.send(upload, part, Some(permit)));
         let mut finished = false;
         while !(finished && in_flight.is_empty()) {
             tokio::select! {
                 Some(sent) = in_flight.next(), if !in_flight.is_empty() => sent.map_err(|error| self.error(error))?,
                 message = messages.recv(), if !finished => match message {
-                    Some(Message::Part(bytes, permit)) => {
-                        self.ends.push(&bytes);
-                        in_flight.push(send(upload, bytes, Some(permit)));
-                    }
-                    Some(Message::Finish(bytes)) => {
+                    Some(Message::Part(part, permit)) => in_flight.push(self.send(upload, part, Some(permit))),
+                    Some(Message::Finish(rest)) => {
                         finished = true;
-                        if !bytes.is_empty() {
-                            self.ends.push(&bytes);
-                            in_flight.push(send(upload, bytes, None));
+                        if rest.content_length() > 0 {
+                            in_flight.push(self.send(upload, rest, None));
                         }
                     }
                     None => return Err(self.unfinished()),
@@ -245,6 +240,23 @@ impl Sending {
             }
         }
         Ok(())
+    }
+
+    /// Sends one part; the permit is given back when it has arrived.
+    fn send(
+        &mut self,
+        upload: &mut dyn MultipartUpload,
+        part: PutPayload,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> BoxFuture<'static, object_store::Result<()>> {
+        part.iter().for_each(|block| self.ends.push(block));
+        let sent = upload.put_part(part);
+        async move {
+            let result = sent.await;
+            drop(permit);
+            result
+        }
+        .boxed()
     }
 
     async fn complete(&mut self, upload: &mut dyn MultipartUpload) -> Result<(), RepositoryError> {
@@ -337,17 +349,7 @@ impl Sending {
     }
 }
 
-/// Sends one part; the permit is given back when it has arrived.
-fn send(
-    upload: &mut dyn MultipartUpload,
-    bytes: Bytes,
-    permit: Option<OwnedSemaphorePermit>,
-) -> BoxFuture<'static, object_store::Result<()>> {
-    let part = upload.put_part(PutPayload::from_bytes(bytes));
-    async move {
-        let result = part.await;
-        drop(permit);
-        result
-    }
-    .boxed()
+/// Grows by small blocks: a buffer that grew as a whole would be moved again and again, and leave holes of its earlier sizes.
+fn empty_part() -> PutPayloadMut {
+    PutPayloadMut::new().with_block_size(BLOCK_BYTES)
 }
