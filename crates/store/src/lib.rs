@@ -10,7 +10,7 @@
 //! | `master.key.next`, `master.key.kms.next` | while a store gets a new master key: the new one |
 //!
 //! Past one machine it is [`PostgresDatabase`]: the same tables in a PostgreSQL database that any number of servers share, and the master key
-//! in a file of each.
+//! in a file of each, with the next one beside it while it is changed.
 //!
 //! What is sealed is the values; names, descriptions and tags are readable to whoever can read the file. The crate owns
 //! the file format, its durability and its permissions. It does not serve a network, and does not judge requests: the
@@ -25,6 +25,7 @@ mod master_key;
 mod open_error;
 mod postgres;
 mod private_file;
+mod rekey;
 mod seal;
 mod span;
 mod sqlite;
@@ -34,7 +35,7 @@ pub use database::{DatabaseError, ParameterDatabase, SweepReport};
 pub use master_key::MasterKeySource;
 pub use open_error::OpenError;
 pub use postgres::{DatabaseUrl, PostgresDatabase, PostgresOpenError, PostgresOptions, PostgresStore};
+pub use rekey::{RekeyError, RekeyReport, RekeyStep};
 pub use sqlite::{
-    EmbeddedStore, InitOptions, OpenOptions, RekeyError, RekeyReport, RekeyStep, SqliteDatabase, SqliteDatabaseOptions,
-    ThrowAwayOptions, remove_abandoned,
+    EmbeddedStore, InitOptions, OpenOptions, SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions, remove_abandoned,
 };

@@ -97,7 +97,7 @@ async fn load(directory: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Res
     }
 }
 
-/// The files in a directory that hold a master key, and what tells each from another one of the same name.
+/// Files that hold a master key, and what tells each from another one of the same name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyFiles(Vec<(PathBuf, Stamp)>);
 
@@ -105,27 +105,33 @@ pub(crate) struct KeyFiles(Vec<(PathBuf, Stamp)>);
 type Stamp = (u64, u64, i64, i64, u64);
 
 impl KeyFiles {
-    /// Those that there are now, in the order in which they are of use.
+    /// Those that there are in a directory now, in the order in which they are of use.
     ///
     /// # Errors
     /// [`OpenError::MasterKeyAmbiguous`] for two of the same rank.
     pub(crate) fn find(directory: &Path) -> Result<Self, OpenError> {
-        let mut found = Vec::new();
+        let mut found = Self::default();
         for ending in ["", NEXT] {
-            let before = found.len();
-            for name in [PLAIN_FILE, WRAPPED_FILE] {
-                let path = directory.join(format!("{name}{ending}"));
-                match fs::metadata(&path) {
-                    Ok(file) => {
-                        let stamp = (file.dev(), file.ino(), file.mtime(), file.mtime_nsec(), file.len());
-                        found.push((path, stamp));
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(OpenError::file("read", &path)(error)),
-                }
-            }
-            if found.len() - before > 1 {
+            let files = Self::among([PLAIN_FILE, WRAPPED_FILE].map(|name| directory.join(format!("{name}{ending}"))))?;
+            if files.0.len() > 1 {
                 return Err(OpenError::MasterKeyAmbiguous { directory: directory.to_owned() });
+            }
+            found.0.extend(files.0);
+        }
+        Ok(found)
+    }
+
+    /// Those of `paths` that are there.
+    pub(crate) fn among(paths: impl IntoIterator<Item = PathBuf>) -> Result<Self, OpenError> {
+        let mut found = Vec::new();
+        for path in paths {
+            match fs::metadata(&path) {
+                Ok(file) => {
+                    let stamp = (file.dev(), file.ino(), file.mtime(), file.mtime_nsec(), file.len());
+                    found.push((path, stamp));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(OpenError::file("read", &path)(error)),
             }
         }
         Ok(Self(found))

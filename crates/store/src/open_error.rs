@@ -68,12 +68,10 @@ pub enum OpenError {
     },
     /// A new master key is to be another one than that which a rekey was begun with.
     #[error(
-        "a rekey of the store in {} was begun with another new master key ({}); end that one first, by the same command",
-        directory.display(), staged.display()
+        "a rekey was begun with another new master key ({}); end that one first, by the same command",
+        staged.display()
     )]
     RekeyUnderWay {
-        /// The store.
-        directory: PathBuf,
         /// The file of the new master key.
         staged: PathBuf,
     },

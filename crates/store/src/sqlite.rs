@@ -22,5 +22,4 @@ mod sweeping;
 
 pub use database::{SqliteDatabase, SqliteDatabaseOptions};
 pub use embedded::{EmbeddedStore, InitOptions, OpenOptions, ThrowAwayOptions};
-pub use rekey::{RekeyError, RekeyReport, RekeyStep};
 pub use scratch::remove_abandoned;

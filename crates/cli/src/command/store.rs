@@ -12,16 +12,13 @@ mod rekey;
 mod serve;
 mod webhook;
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 use parados_parameter::AccountRegion;
 
+use self::place::Place;
 use crate::cli::GlobalArgs;
-use crate::directories::Directories;
 use crate::error::Result;
 use crate::exit_code;
-use crate::wiring::{EMBEDDED_ACCOUNT, EMBEDDED_REGION};
 
 pub(crate) use export::ExportView;
 pub(crate) use rekey::RekeyView;
@@ -53,31 +50,18 @@ pub(crate) enum Verb {
     Webhook(webhook::Verb),
 }
 
-/// Which database.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct DataFlags {
-    /// The folder of the store [default: your embedded store]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-}
-
-impl DataFlags {
-    fn folder(&self) -> Result<PathBuf> {
-        Ok(self.data.clone().map_or_else(|| Directories::of_user().store(), Ok)?)
-    }
-}
-
-/// Which of the stores in it.
+/// Which of the stores in a place.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct StoreOfFlags {
-    /// The account and Region, of which a server's store may have several
-    #[arg(long = "of", value_name = "ACCOUNT/REGION", default_value_t = own())]
-    of: AccountRegion,
+    /// The account and Region, of which a server's store may have several [default: those of the URL, and 000000000000/embedded]
+    #[arg(long = "of", value_name = "ACCOUNT/REGION")]
+    of: Option<AccountRegion>,
 }
 
-/// The account and Region of an embedded store.
-fn own() -> AccountRegion {
-    AccountRegion::new(EMBEDDED_ACCOUNT, EMBEDDED_REGION).expect("it is an account and a Region")
+impl StoreOfFlags {
+    fn of(&self, place: &Place) -> AccountRegion {
+        self.of.clone().unwrap_or_else(|| place.own())
+    }
 }
 
 /// Does it, and says with what code the process ends.

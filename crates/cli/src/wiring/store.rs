@@ -9,12 +9,13 @@ use parados_parameter::decorator::adaptive::{Adaptive, AdaptiveOptions};
 use parados_parameter::decorator::metered::{CallMeter, Metered};
 use parados_parameter::decorator::quota::{Quotas, Rate};
 use parados_parameter::decorator::retry::{Retry, RetryOptions};
-use parados_parameter::{KeyId, KeyManagement, QuotaGroup, SharedStore, SystemClock};
+use parados_parameter::{KeyId, QuotaGroup, SharedStore, SystemClock};
 use parados_store::{
-    EmbeddedStore, MasterKeySource, OpenError, OpenOptions, PostgresDatabase, PostgresOpenError, PostgresOptions,
-    SqliteDatabase, SqliteDatabaseOptions, ThrowAwayOptions,
+    EmbeddedStore, MasterKeySource, OpenOptions, PostgresDatabase, PostgresOpenError, PostgresOptions, SqliteDatabase,
+    SqliteDatabaseOptions, ThrowAwayOptions,
 };
 
+use super::LazyKeyManagement;
 use crate::config::{DatabaseSettings, QuotaSettings, TargetSettings};
 use crate::error::{Failure, Result};
 
@@ -73,42 +74,25 @@ pub(crate) async fn open_aws(target: &TargetSettings, quota: &QuotaSettings) -> 
     })
 }
 
-/// Opens the embedded store in `folder`. Where its master key is wrapped under a KMS key, AWS is asked to unwrap it.
+/// Opens the embedded store in `folder`.
 pub(crate) async fn open_embedded(folder: &Path) -> Result<OpenedStore> {
-    let options = |key_management: Option<Arc<dyn KeyManagement>>| OpenOptions {
+    let options = OpenOptions {
         directory: folder.to_owned(),
-        key_management,
+        key_management: Some(Arc::new(LazyKeyManagement::default())),
         clock: Arc::new(SystemClock),
         user: user(),
     };
-    let store = match EmbeddedStore::open(options(None)).await {
-        Err(OpenError::KeyManagementMissing { .. }) => {
-            let session = connect(&TargetSettings::default()).await?;
-            EmbeddedStore::open(options(Some(Arc::new(session.key_management())))).await?
-        }
-        other => other?,
-    };
-    Ok(embedded(store))
+    Ok(embedded(EmbeddedStore::open(options).await?))
 }
 
-/// Opens the database of an embedded store, with the stores of whatever accounts and Regions are in it. Where its master key is
-/// wrapped under a KMS key, AWS is asked to unwrap it.
-pub(crate) async fn open_database(
-    folder: &Path,
-    key_management: Option<Arc<dyn KeyManagement>>,
-) -> Result<SqliteDatabase> {
-    let options = |key_management| SqliteDatabaseOptions {
+/// Opens the database of an embedded store, with the stores of whatever accounts and Regions are in it.
+pub(crate) async fn open_database(folder: &Path) -> Result<SqliteDatabase> {
+    let options = SqliteDatabaseOptions {
         directory: folder.to_owned(),
-        key_management,
+        key_management: Some(Arc::new(LazyKeyManagement::default())),
         clock: Arc::new(SystemClock),
     };
-    match SqliteDatabase::open(options(key_management)).await {
-        Err(OpenError::KeyManagementMissing { .. }) => {
-            let session = connect(&TargetSettings::default()).await?;
-            Ok(SqliteDatabase::open(options(Some(Arc::new(session.key_management())))).await?)
-        }
-        other => Ok(other?),
-    }
+    Ok(SqliteDatabase::open(options).await?)
 }
 
 /// Opens the store of one account and Region of a PostgreSQL database.
@@ -126,42 +110,28 @@ pub(crate) async fn open_postgres(settings: &DatabaseSettings) -> Result<OpenedS
     })
 }
 
-/// Opens a PostgreSQL database; an empty one becomes a store where `create` is given. Where its master key is wrapped under a KMS key,
-/// AWS is asked to unwrap it.
+/// Opens a PostgreSQL database; an empty one becomes a store where `create` is given.
 pub(crate) async fn open_postgres_database(
     settings: &DatabaseSettings,
-    create: Option<&MasterKeySource>,
+    create: Option<MasterKeySource>,
 ) -> Result<PostgresDatabase> {
-    let options = |key_management: Option<Arc<dyn KeyManagement>>| PostgresOptions {
-        create: create.cloned(),
-        key_management,
-        ..PostgresOptions::new(settings.url.clone(), &settings.master_key, Arc::new(SystemClock))
-    };
-    match PostgresDatabase::open(options(None)).await {
-        Err(PostgresOpenError::MasterKey(OpenError::KeyManagementMissing { .. })) => {
-            let session = connect(&TargetSettings::default()).await?;
-            Ok(PostgresDatabase::open(options(Some(Arc::new(session.key_management())))).await?)
-        }
-        other => Ok(other?),
-    }
+    Ok(PostgresDatabase::open(postgres_options(settings, create)).await?)
 }
 
 /// Makes an empty database a store, whose master key is wrapped under `key_id` where it is given; says whether it was none before.
 pub(crate) async fn init_database(settings: &DatabaseSettings, key_id: Option<&KeyId>) -> Result<bool> {
-    let source = master_key_source(key_id).await?;
-    let key_management = match &source {
-        MasterKeySource::KeyManagement { service, .. } => Some(service.clone()),
-        _ => None,
-    };
-    let options = PostgresOptions {
-        create: Some(source),
-        key_management,
-        ..PostgresOptions::new(settings.url.clone(), &settings.master_key, Arc::new(SystemClock))
-    };
-    match PostgresDatabase::init(options).await {
+    match PostgresDatabase::init(postgres_options(settings, Some(master_key_source(key_id).await?))).await {
         Ok(()) => Ok(true),
         Err(PostgresOpenError::AlreadyInitialised { .. }) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn postgres_options(settings: &DatabaseSettings, create: Option<MasterKeySource>) -> PostgresOptions {
+    PostgresOptions {
+        create,
+        key_management: Some(Arc::new(LazyKeyManagement::default())),
+        ..PostgresOptions::new(settings.url.clone(), &settings.master_key, Arc::new(SystemClock))
     }
 }
 

@@ -50,4 +50,5 @@ mod restore_kill;
 mod serve;
 mod status;
 mod store_data;
+mod store_database;
 mod verify;

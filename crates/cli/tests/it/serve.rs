@@ -20,7 +20,7 @@ impl Server {
     }
 
     /// The same with these variables in its environment.
-    fn start_in(home: &Home, arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
+    pub(crate) fn start_in(home: &Home, arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_parados"))
             .args(["store", "serve", "--listen", "127.0.0.1:0", "--admin-listen", "none", "--output", "json"])
             .args(arguments)

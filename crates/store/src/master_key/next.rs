@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{MasterKeySource, NEXT, PLAIN_FILE, WRAPPED_FILE, Wrapped, contents, load_path, read};
+use super::{MasterKeySource, NEXT, PLAIN_FILE, PLAIN_PREFIX, WRAPPED_FILE, Wrapped, contents, load_path, read};
 use crate::open_error::OpenError;
 use crate::private_file;
 use crate::seal::MasterKey;
@@ -22,10 +22,26 @@ pub(crate) async fn stage(directory: &Path, source: &MasterKeySource) -> Result<
         MasterKeySource::File | MasterKeySource::FileAt(_) => directory.join(format!("{PLAIN_FILE}{NEXT}")),
         MasterKeySource::KeyManagement { .. } => directory.join(format!("{WRAPPED_FILE}{NEXT}")),
     };
-    let under_way = |staged: PathBuf| OpenError::RekeyUnderWay { directory: directory.to_owned(), staged };
-    if let Some(staged) = staged(directory) {
-        if staged != path || !is_from(&path, source)? {
-            return Err(under_way(staged));
+    match staged(directory) {
+        Some(staged) if staged != path => Err(OpenError::RekeyUnderWay { staged }),
+        _ => stage_at(&path, source).await,
+    }
+}
+
+/// As [`stage`], for a master key in a file whose name does not say how it is kept.
+pub(crate) async fn stage_beside(file: &Path, source: &MasterKeySource) -> Result<MasterKey, OpenError> {
+    stage_at(&beside(file), source).await
+}
+
+/// The file of the master key that is to follow the one in `file`.
+pub(crate) fn beside(file: &Path) -> PathBuf {
+    file.with_added_extension(&NEXT[1..])
+}
+
+async fn stage_at(path: &Path, source: &MasterKeySource) -> Result<MasterKey, OpenError> {
+    if is_named(path) {
+        if !is_from(path, source)? {
+            return Err(OpenError::RekeyUnderWay { staged: path.to_owned() });
         }
     } else if let MasterKeySource::FileAt(elsewhere) = source {
         let elsewhere = std::path::absolute(elsewhere).map_err(OpenError::file("find", elsewhere))?;
@@ -34,16 +50,16 @@ pub(crate) async fn stage(directory: &Path, source: &MasterKeySource) -> Result<
             private_file::create(&elsewhere, key.as_bytes()).map_err(OpenError::file("create", &elsewhere))?;
         }
         load_path(&elsewhere, None).await?;
-        private_file::link(&elsewhere, &path).map_err(OpenError::file("create", &path))?;
+        private_file::link(&elsewhere, path).map_err(OpenError::file("create", path))?;
     } else {
-        let key = contents(&MasterKey::generate(), &path, source).await?;
-        private_file::create(&path, key.as_bytes()).map_err(OpenError::file("create", &path))?;
+        let key = contents(&MasterKey::generate(), path, source).await?;
+        private_file::create(path, key.as_bytes()).map_err(OpenError::file("create", path))?;
     }
     let service = match source {
         MasterKeySource::KeyManagement { service, .. } => Some(service),
         _ => None,
     };
-    load_path(&path, service).await
+    load_path(path, service).await
 }
 
 /// Puts the next master key in the place of the one in use, which is gone then. It can be repeated.
@@ -64,6 +80,14 @@ pub(crate) fn promote(directory: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// As [`promote`], for the key that [`stage_beside`] kept.
+pub(crate) fn promote_beside(file: &Path) -> Result<(), OpenError> {
+    match beside(file) {
+        staged if is_named(&staged) => private_file::replace(&staged, file).map_err(OpenError::file("replace", file)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether there is a next master key.
 pub(crate) fn is_staged(directory: &Path) -> bool {
     staged(directory).is_some()
@@ -76,7 +100,7 @@ fn staged(directory: &Path) -> Option<PathBuf> {
 }
 
 /// Whether there is something of this name, be it a link to nothing.
-fn is_named(path: &Path) -> bool {
+pub(crate) fn is_named(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
@@ -89,13 +113,14 @@ fn is_from(path: &Path, source: &MasterKeySource) -> Result<bool, OpenError> {
         Err(error) => return Err(OpenError::file("read", path)(error)),
     };
     Ok(match source {
-        MasterKeySource::File => link.is_none(),
+        MasterKeySource::File => link.is_none() && read(path)?.starts_with(PLAIN_PREFIX.as_bytes()),
         MasterKeySource::FileAt(elsewhere) => {
             link == Some(std::path::absolute(elsewhere).map_err(OpenError::file("find", elsewhere))?)
         }
         MasterKeySource::KeyManagement { key, .. } => {
             let wrapped: Result<Wrapped, _> = serde_json::from_slice(&read(path)?);
-            wrapped.map_err(|_| OpenError::MasterKeyDamaged { path: path.to_owned() })?.key_id == *key
+            // One that is not wrapped is another's, too.
+            wrapped.is_ok_and(|wrapped| wrapped.key_id == *key)
         }
     })
 }

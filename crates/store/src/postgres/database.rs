@@ -19,7 +19,7 @@ use super::keys::Keys;
 use super::open_error::PostgresOpenError;
 use super::store::PostgresStore;
 use super::url::DatabaseUrl;
-use super::{changing, connection, schema, sweeping};
+use super::{changing, connection, holding, schema, sweeping};
 use crate::change::{ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
 use crate::database::{DatabaseError, ParameterDatabase, SweepReport};
 use crate::failure::Failure;
@@ -74,8 +74,10 @@ impl PostgresOptions {
 /// * A change is settled when every transaction of the PostgreSQL cluster that began before it has ended.
 /// * Its background work ends when it is closed or dropped.
 pub struct PostgresDatabase {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     notifier: AbortHandle,
+    /// What tells it from the other servers of the database.
+    id: String,
 }
 
 /// What the stores of a database share.
@@ -103,13 +105,18 @@ impl PostgresDatabase {
         }
         let keys = Keys::load(master_key.clone(), key_management, &checks).await?;
         let ring = keys.ring();
-        if !checks.iter().any(|(number, _)| ring.get(*number).is_some()) {
-            return Err(PostgresOpenError::MasterKeyOfAnother { path: master_key, database: url.to_string() });
+        if ring.lacks(&checks) {
+            let (next, database) = (master_key::next::beside(&master_key), url.to_string());
+            return Err(match checks.iter().any(|(number, _)| ring.get(*number).is_some()) {
+                true => PostgresOpenError::MasterKeyMissingInRekey { path: master_key, next, database },
+                false => PostgresOpenError::MasterKeyOfAnother { path: master_key, database },
+            });
         }
         let pool = connection::pool(&url, connections.saturating_add(1));
         let feed = Feed::new();
         let notifier = tokio::spawn(feed::notify(Arc::downgrade(&feed), pool.clone())).abort_handle();
-        Ok(Self { engine: Arc::new(Engine { url, pool, keys, feed, clock }), notifier })
+        let id = format!("{:016x}", rand::random::<u64>());
+        Ok(Self { engine: Arc::new(Engine { url, pool, keys, feed, clock }), notifier, id })
     }
 
     /// Makes an empty database a store, as [`open`](Self::open) does, and refuses one that is a store already.
@@ -149,7 +156,7 @@ impl PostgresDatabase {
         self.engine.pool.close().await;
     }
 
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &self,
         operation: &'static str,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
@@ -178,6 +185,17 @@ impl PostgresDatabase {
         let key = ring.get(number).ok_or_else(|| Failure::UnknownMasterKey.of_database(operation))?;
         let unwrapped = key.unwrap(KeyOwner::Database, &wrapped);
         unwrapped.map_err(|_| Failure::damaged("its own key does not open").of_database(operation))
+    }
+
+    /// Says whether it has the master key that the database is to get, where somebody asks.
+    async fn say_whether_it_has_the_next_key(&self) -> Result<(), DatabaseError> {
+        let operation = "say whether the next master key is here";
+        let Some(check) = self.call(operation, holding::asked).await? else { return Ok(()) };
+        let lacking = self.engine.keys.why_not(&check).await;
+        let answer = async |connection: &mut PgConnection| {
+            holding::answer(connection, &self.id, &check, lacking.as_deref()).await
+        };
+        self.call(operation, answer).await
     }
 
     async fn act(&self, policy: &sweeping::DuePolicy, now: Timestamp) -> Result<Option<ChangeKind>, DatabaseError> {
@@ -252,6 +270,7 @@ impl ParameterDatabase for PostgresDatabase {
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<SweepReport, DatabaseError> {
+        self.say_whether_it_has_the_next_key().await?;
         let mut report = SweepReport::default();
         loop {
             let due = self.call("sweep", async |connection: &mut PgConnection| sweeping::due(connection, now).await);

@@ -1,4 +1,5 @@
-//! The master keys that this process has of the database: loaded when it is opened, and again when it meets one that it does not know.
+//! The master keys that this process has of the database: loaded when it is opened, and again when it meets one that it does not know, or is
+//! asked for one.
 //!
 //! They are in a file, and while a database gets a new master key in another beside it whose name ends in `.next`.
 
@@ -7,11 +8,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use parados_parameter::{KeyManagement, StoreErrorKind};
 use sqlx::postgres::PgPool;
+use tokio::sync::Mutex;
 
 use super::connection::acquire;
 use super::schema;
 use crate::failure::Failure;
-use crate::master_key;
+use crate::master_key::{self, KeyFiles};
 use crate::open_error::OpenError;
 use crate::seal::{Keyring, MasterKey};
 
@@ -20,6 +22,13 @@ pub(super) struct Keys {
     ring: RwLock<Arc<Keyring>>,
     file: PathBuf,
     key_management: Option<Arc<dyn KeyManagement>>,
+    loaded: Mutex<Loaded>,
+}
+
+/// What was loaded, and out of which files.
+struct Loaded {
+    keys: Vec<Arc<MasterKey>>,
+    files: KeyFiles,
 }
 
 impl Keys {
@@ -29,9 +38,23 @@ impl Keys {
         key_management: Option<Arc<dyn KeyManagement>>,
         checks: &[(i64, Vec<u8>)],
     ) -> Result<Self, OpenError> {
-        let at_hand = at_hand(&file, key_management.as_ref()).await?;
-        let ring = RwLock::new(Arc::new(Keyring::of(checks, &at_hand)));
-        Ok(Self { ring, file, key_management })
+        let files = files(&file)?;
+        let loaded = master_key::load_all(&files, key_management.as_ref()).await;
+        let ring = Keyring::of(checks, &loaded.keys);
+        match loaded.error {
+            Some(error) if ring.lacks(checks) => Err(error),
+            error => {
+                // Files of which one could not be read are looked at again.
+                let files = if error.is_none() { files } else { KeyFiles::default() };
+                let loaded = Mutex::new(Loaded { keys: loaded.keys, files });
+                Ok(Self { ring: RwLock::new(Arc::new(ring)), file, key_management, loaded })
+            }
+        }
+    }
+
+    /// The file of the master key.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Those that are known now.
@@ -39,31 +62,77 @@ impl Keys {
         self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Takes one more key to those that are at hand.
+    pub(super) async fn know(&self, key: Arc<MasterKey>) {
+        self.loaded.lock().await.keys.push(key);
+    }
+
+    /// Why the key that `check` was made under is not at hand, unless it is, be it that it was put there just now.
+    pub(super) async fn why_not(&self, check: &[u8]) -> Option<String> {
+        let mut loaded = self.loaded.lock().await;
+        let is_known = |keys: &[Arc<MasterKey>]| keys.iter().any(|key| key.is_checked_by(check));
+        if is_known(&loaded.keys) {
+            return None;
+        }
+        let looked = self.look_again(&mut loaded).await;
+        if is_known(&loaded.keys) {
+            return None;
+        }
+        let next = master_key::next::beside(&self.file);
+        Some(match looked {
+            Err(error) => error.to_string(),
+            Ok(()) if master_key::next::is_named(&next) => format!("{} holds another key", next.display()),
+            Ok(()) => format!("{} is not there", next.display()),
+        })
+    }
+
     /// Asks the database and the key's files again, since a key is missing.
     pub(super) async fn refresh(&self, pool: &PgPool) -> Result<Arc<Keyring>, Failure> {
+        let mut loaded = self.loaded.lock().await;
         let mut free = acquire(pool).await?;
         let checks = schema::key_checks(&mut free).await.map_err(Failure::from);
         free.ended(&checks);
         let checks = checks?;
-        let at_hand = at_hand(&self.file, self.key_management.as_ref()).await;
-        let at_hand =
-            at_hand.map_err(|error| Failure::Storage(StoreErrorKind::Storage, format!("the master key: {error}")))?;
-        let ring = Arc::new(Keyring::of(&checks, &at_hand));
+        if Keyring::of(&checks, &loaded.keys).lacks(&checks) {
+            let looked = self.look_again(&mut loaded).await;
+            if Keyring::of(&checks, &loaded.keys).lacks(&checks) {
+                return Err(self.missing(looked.err()));
+            }
+        }
+        let ring = Arc::new(Keyring::of(&checks, &loaded.keys));
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring.clone();
         Ok(ring)
     }
-}
 
-/// The file of the key that is to follow the one in `file`.
-pub(super) fn next_file(file: &Path) -> PathBuf {
-    file.with_added_extension("next")
-}
-
-async fn at_hand(file: &Path, service: Option<&Arc<dyn KeyManagement>>) -> Result<Vec<Arc<MasterKey>>, OpenError> {
-    let mut keys = vec![Arc::new(master_key::load_path(file, service).await?)];
-    let next = next_file(file);
-    if master_key::is_there(&next)? {
-        keys.push(Arc::new(master_key::load_path(&next, service).await?));
+    /// Reads the files again where they are others than before: a key that is not there costs no call to KMS for each read.
+    async fn look_again(&self, loaded: &mut Loaded) -> Result<(), OpenError> {
+        let files = files(&self.file)?;
+        if files == loaded.files {
+            return Ok(());
+        }
+        let more = master_key::load_all(&files, self.key_management.as_ref()).await;
+        loaded.keys.extend(more.keys);
+        match more.error {
+            // It may be asked for again, since another time it may be there.
+            Some(error) => Err(error),
+            None => {
+                loaded.files = files;
+                Ok(())
+            }
+        }
     }
-    Ok(keys)
+
+    fn missing(&self, error: Option<OpenError>) -> Failure {
+        let (file, next) = (self.file.display(), master_key::next::beside(&self.file));
+        let why = error.map_or_else(String::new, |error| format!(": {error}"));
+        let message = format!(
+            "the database has a new master key, which this server has neither in {file} nor in {}; copy it from where it was made{why}",
+            next.display()
+        );
+        Failure::Storage(StoreErrorKind::Storage, message)
+    }
+}
+
+fn files(file: &Path) -> Result<KeyFiles, OpenError> {
+    KeyFiles::among([file.to_owned(), master_key::next::beside(file)])
 }

@@ -78,6 +78,19 @@ pub enum PostgresOpenError {
         /// The database.
         database: String,
     },
+    /// The database is getting a new master key, and one of the two is not here.
+    #[error(
+        "{database} is getting a new master key, and {} and {} do not have both; copy them from where 'parados store rekey' runs",
+        path.display(), next.display()
+    )]
+    MasterKeyMissingInRekey {
+        /// The file of the master key.
+        path: PathBuf,
+        /// The file of the next one.
+        next: PathBuf,
+        /// The database.
+        database: String,
+    },
     /// The master key's file cannot be used.
     #[error(transparent)]
     MasterKey(#[from] OpenError),

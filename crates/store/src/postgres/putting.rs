@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::changing::{self, Happened};
 use super::reading::storable;
 use super::row::{self, EXTRA, metadata_columns};
+use super::schema;
 use crate::change::ChangeKind;
 use crate::due::due;
 use crate::failure::Failure;
@@ -145,7 +146,12 @@ async fn create(
         .bind(name.as_str())
         .bind(number)
         .bind(wrapped);
-    Ok((insert.fetch_one(connection).await?.try_get(0)?, data_key))
+    match insert.fetch_one(connection).await {
+        Ok(row) => Ok((row.try_get(0)?, data_key)),
+        // The database has got a new master key, and forgot this one, since the number was read.
+        Err(error) if schema::is_referred_to(&error) => Err(Failure::UnknownMasterKey),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Drops the oldest version where there are as many as can be.

@@ -18,12 +18,13 @@ const OLDEST_SERVER: i32 = 130_000;
 /// What brings a database from each version to the next. What was released is never changed.
 ///
 /// Times are milliseconds since 1970, as AWS keeps them. Texts are compared byte by byte, so that an order is the same everywhere.
-const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE master_key (
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE master_key (
         id bigint PRIMARY KEY,
         key_check bytea NOT NULL
     )",
-    "CREATE TABLE store (
+        "CREATE TABLE store (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
         product text NOT NULL CHECK (product = 'parados'),
         schema_version bigint NOT NULL,
@@ -32,8 +33,8 @@ const MIGRATIONS: &[&[&str]] = &[&[
         forgotten_transaction xid8 NOT NULL DEFAULT '0',
         forgotten_number bigint NOT NULL DEFAULT 0
     )",
-    "INSERT INTO store (product, schema_version) VALUES ('parados', 0)",
-    "CREATE TABLE parameter (
+        "INSERT INTO store (product, schema_version) VALUES ('parados', 0)",
+        "CREATE TABLE parameter (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         account text COLLATE \"C\" NOT NULL,
         region text COLLATE \"C\" NOT NULL,
@@ -44,8 +45,8 @@ const MIGRATIONS: &[&[&str]] = &[&[
         data_key bytea NOT NULL,
         UNIQUE (account, region, canonical)
     )",
-    "CREATE INDEX parameter_of_master_key ON parameter (master_key)",
-    "CREATE TABLE version (
+        "CREATE INDEX parameter_of_master_key ON parameter (master_key)",
+        "CREATE TABLE version (
         parameter bigint NOT NULL REFERENCES parameter (id) ON DELETE CASCADE,
         version bigint NOT NULL CHECK (version > 0),
         type text NOT NULL,
@@ -60,30 +61,30 @@ const MIGRATIONS: &[&[&str]] = &[&[
         sealed_value bytea NOT NULL,
         PRIMARY KEY (parameter, version)
     )",
-    "ALTER TABLE parameter ADD FOREIGN KEY (id, newest) REFERENCES version (parameter, version) DEFERRABLE INITIALLY DEFERRED",
-    "CREATE TABLE label (
+        "ALTER TABLE parameter ADD FOREIGN KEY (id, newest) REFERENCES version (parameter, version) DEFERRABLE INITIALLY DEFERRED",
+        "CREATE TABLE label (
         parameter bigint NOT NULL,
         version bigint NOT NULL,
         label text COLLATE \"C\" NOT NULL,
         PRIMARY KEY (parameter, label),
         FOREIGN KEY (parameter, version) REFERENCES version (parameter, version) ON DELETE CASCADE
     )",
-    "CREATE INDEX label_of_version ON label (parameter, version)",
-    "CREATE TABLE tag (
+        "CREATE INDEX label_of_version ON label (parameter, version)",
+        "CREATE TABLE tag (
         parameter bigint NOT NULL REFERENCES parameter (id) ON DELETE CASCADE,
         key text COLLATE \"C\" NOT NULL,
         value text NOT NULL,
         PRIMARY KEY (parameter, key)
     )",
-    "CREATE TABLE due (
+        "CREATE TABLE due (
         parameter bigint NOT NULL REFERENCES parameter (id) ON DELETE CASCADE,
         position bigint NOT NULL,
         kind text NOT NULL,
         at bigint NOT NULL,
         PRIMARY KEY (parameter, position)
     )",
-    "CREATE INDEX due_at ON due (at)",
-    "CREATE TABLE change (
+        "CREATE INDEX due_at ON due (at)",
+        "CREATE TABLE change (
         transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
         number bigint GENERATED ALWAYS AS IDENTITY,
         at bigint NOT NULL,
@@ -97,7 +98,20 @@ const MIGRATIONS: &[&[&str]] = &[&[
         by text,
         PRIMARY KEY (transaction, number)
     )",
-]];
+    ],
+    &[
+        "CREATE TABLE next_master_key (
+        only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+        key_check bytea NOT NULL
+    )",
+        "CREATE TABLE key_holder (
+        server text PRIMARY KEY,
+        place text NOT NULL,
+        key_check bytea NOT NULL,
+        lacking text
+    )",
+    ],
+];
 
 /// Brings the database to this release's schema, where it is not there yet: an empty database gets all of it.
 ///
@@ -209,7 +223,12 @@ pub(super) async fn has_master_key(
     Ok(!checks.is_empty())
 }
 
-/// Keeps others from giving a new database its master key, until the transaction ends.
+/// Whether a row could not go because of one that refers to it, or not come because what it refers to is gone.
+pub(super) fn is_referred_to(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
+/// Keeps others from giving a database a master key, until the transaction ends.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)").bind(LOCK.0).bind(LOCK.1);
     lock.execute(connection).await.map(drop)

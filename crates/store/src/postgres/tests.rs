@@ -52,6 +52,7 @@ async fn every_read_goes_by_an_index() {
         putting::QUERIES,
         annotating::QUERIES,
         sweeping::QUERIES,
+        rekey::QUERIES,
         changing::QUERIES,
         feed::QUERIES,
         database::QUERIES,

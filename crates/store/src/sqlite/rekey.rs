@@ -8,23 +8,20 @@
 //!
 //! Whatever ends it, doing it again goes on where it was.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parados_parameter::{AccountRegion, ParameterName};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
-use thiserror::Error;
 
 use super::database::SqliteDatabase;
 use super::engine::DATABASE_FILE;
 use super::queue::{Work, Writing};
 use super::schema::{self, Durability};
-use crate::database::DatabaseError;
 use crate::failure::Failure;
 use crate::master_key::{self, MasterKeySource};
-use crate::open_error::OpenError;
+use crate::rekey::{RekeyError, RekeyReport, RekeyStep};
 use crate::seal::{KeyOwner, MasterKey};
 
 /// Data keys that are wrapped anew in one transaction.
@@ -39,63 +36,6 @@ const SOME: &str = "SELECT p.id, l.place, p.name, p.master_key, p.data_key FROM 
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[LEFT, SOME];
 
-/// How far a rekey is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RekeyStep {
-    /// The new key is kept; the database does not know of it.
-    KeyKept,
-    /// Both keys are in use.
-    Begun {
-        /// Data keys under the old one.
-        left: u64,
-    },
-    /// Some data keys were wrapped anew.
-    Wrapped {
-        /// How many, since this began.
-        wrapped: u64,
-    },
-    /// The old key opens nothing any more.
-    OldKeyForgotten,
-    /// The new key's file has the place of the old one's.
-    KeyReplaced,
-}
-
-/// What a rekey did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RekeyReport {
-    /// Data keys that were wrapped anew.
-    pub wrapped: u64,
-    /// Data keys that did not open, and so are as they were: their parameters were unreadable before, too.
-    pub damaged: u64,
-    /// Whether nothing that was wrapped under the old key is left in the files. It is where another process goes on reading what was
-    /// before; it goes when that ends and the store is closed.
-    pub nothing_is_left: bool,
-}
-
-/// A rekey that did not come to its end. Doing it again goes on with it.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RekeyError {
-    /// The database is thrown away at its end, with its key.
-    #[error("a store that is thrown away has no master key to change")]
-    ThrownAway,
-    /// The key that is there does not open the data keys.
-    #[error("the master key in {} is not the one of this store's values; put the right one back first", directory.display())]
-    WrongMasterKey {
-        /// The store.
-        directory: PathBuf,
-    },
-    /// The new key is the one in use.
-    #[error("the new master key is the one that is in use already; name a file that is not there, and it is made")]
-    SameKey,
-    /// The new key could not be made, kept or read back.
-    #[error(transparent)]
-    Key(#[from] OpenError),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
-
 impl SqliteDatabase {
     /// Gives the database a new master key, kept as `to` says, while this and other processes read and write it. `observer` is told
     /// each step when it is on the disk.
@@ -109,8 +49,8 @@ impl SqliteDatabase {
     ) -> Result<RekeyReport, RekeyError> {
         let engine = &self.0;
         let directory = engine.kept_directory().ok_or(RekeyError::ThrownAway)?;
-        if !engine.has_all_keys().await.map_err(failed)? {
-            return Err(RekeyError::WrongMasterKey { directory: directory.to_owned() });
+        if !engine.has_all_keys().await.map_err(RekeyError::of)? {
+            return Err(RekeyError::WrongMasterKey { place: directory.display().to_string() });
         }
         if self.is_in_use(to).await? {
             return Err(RekeyError::SameKey);
@@ -118,19 +58,19 @@ impl SqliteDatabase {
         let key = Arc::new(master_key::next::stage(directory, to).await?);
         observer(RekeyStep::KeyKept);
         engine.know(key.clone()).await;
-        let number = engine.write(Begin { key: key.clone() }).await.map_err(failed)?;
-        engine.refresh_keys().await.map_err(failed)?;
+        let number = engine.write(Begin { key: key.clone() }).await.map_err(RekeyError::of)?;
+        engine.refresh_keys().await.map_err(RekeyError::of)?;
         let left = self.left_under(number).await?;
         observer(RekeyStep::Begun { left });
         let mut report = RekeyReport { wrapped: 0, damaged: 0, nothing_is_left: false };
         loop {
-            let some = engine.write(WrapSome { key: key.clone(), number }).await.map_err(failed)?;
+            let some = engine.write(WrapSome { key: key.clone(), number }).await.map_err(RekeyError::of)?;
             report.wrapped += some.wrapped;
             report.damaged += some.damaged;
             if some.wrapped + some.damaged > 0 {
                 observer(RekeyStep::Wrapped { wrapped: report.wrapped });
                 tokio::time::sleep(PAUSE).await;
-            } else if engine.write(End { key: key.clone(), number }).await.map_err(failed)? {
+            } else if engine.write(End { key: key.clone(), number }).await.map_err(RekeyError::of)? {
                 break;
             }
         }
@@ -148,7 +88,7 @@ impl SqliteDatabase {
             return Ok(false);
         }
         let key = master_key::load_path(path, None).await?;
-        let checks = self.0.key_checks().await.map_err(failed)?;
+        let checks = self.0.key_checks().await.map_err(RekeyError::of)?;
         Ok(checks.iter().any(|(_, check)| key.is_checked_by(check)))
     }
 
@@ -157,7 +97,7 @@ impl SqliteDatabase {
             let row = sqlx::query(LEFT).bind(number).fetch_one(self.0.readers()).await?;
             u64::try_from(row.try_get::<i64, _>(0)?).map_err(Failure::damaged)
         };
-        left.await.map_err(failed)
+        left.await.map_err(RekeyError::of)
     }
 
     async fn empty_log(&self) -> Result<bool, RekeyError> {
@@ -168,12 +108,8 @@ impl SqliteDatabase {
             connection.close().await?;
             Ok(emptied)
         };
-        emptied.await.map_err(|error: sqlx::Error| failed(error.into()))
+        emptied.await.map_err(|error: sqlx::Error| RekeyError::of(error.into()))
     }
-}
-
-fn failed(failure: Failure) -> RekeyError {
-    RekeyError::Database(failure.of_database("change the master key"))
 }
 
 /// Makes the new key known to the database.

@@ -3,6 +3,7 @@
 mod changes;
 mod conformance;
 mod open;
+mod rekey;
 mod several;
 
 use std::path::Path;

@@ -11,24 +11,24 @@ use parados_backup::export::{ExportContext, ExportReport, export};
 use parados_backup::fingerprint::FingerprintKey;
 use parados_backup::seal::{Recipient, Sealer};
 use parados_parameter::{Clock as _, Selector, SystemClock};
-use parados_store::ParameterDatabase as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{DataFlags, StoreOfFlags};
+use super::StoreOfFlags;
+use super::place::OwnPlaceArgs;
 use crate::cli::GlobalArgs;
 use crate::error::{Failure, Result};
 use crate::output::{note, printable};
 use crate::progress::Progress;
-use crate::wiring::{TOOL, keys, open_database, user};
+use crate::wiring::{TOOL, keys};
 use crate::{exit_code, runtime};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    data: DataFlags,
+    place: OwnPlaceArgs,
     #[command(flatten)]
     of: StoreOfFlags,
     /// Only what lies under this path; can be given several times
@@ -62,18 +62,19 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
             Failure::usage("a sealed document is no text for a terminal").hint("write it into a file: --to FILE")
         );
     }
-    let folder = args.data.folder()?;
+    let place = args.place.place()?;
+    let of = args.of.of(&place);
     let progress = Progress::new(global.progress);
     let view = runtime::run(async {
-        let database = open_database(&folder, None).await?;
+        let parameters = place.parameters().await?;
         let service = keys::key_management(args.recipients.iter().map(Recipient::as_str)).await?;
         let sealer: Option<Sealer> = keys::sealer(args.recipients.clone(), service)?;
         let context = ExportContext {
-            store: database.store(&args.of.of, &user()),
+            store: parameters.store(&of),
             sealer,
             header: DocumentHeader {
-                account: Some(args.of.of.account().to_owned()),
-                region: Some(args.of.of.region().to_owned()),
+                account: Some(of.account().to_owned()),
+                region: Some(of.region().to_owned()),
                 tool: Some(TOOL.to_owned()),
                 ..DocumentHeader::new("", SystemClock.now())
             },
@@ -89,7 +90,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
                 report
             }
         };
-        database.close().await;
+        parameters.close().await;
         Ok(ExportView { file: args.to.display().to_string(), report })
     })?;
     drop(progress);

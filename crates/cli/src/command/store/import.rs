@@ -7,16 +7,15 @@ use std::sync::Arc;
 use parados_backup::fingerprint::FingerprintKey;
 use parados_backup::restore::{
     Action, ApplyContext, Conflict, Journal, PlanContext, PlanId, RestorePlan, RestoreRequest, RestoreSource,
-    RestoreVerdict, StoreIdentity, apply, plan,
+    RestoreVerdict, apply, plan,
 };
-use parados_backup::target::StoreKind;
 use parados_parameter::decorator::metered::{CallMeter, Metered};
 use parados_parameter::decorator::quota::Quotas;
 use parados_parameter::{Selector, SharedStore, SystemClock};
-use parados_store::ParameterDatabase as _;
 use zeroize::Zeroizing;
 
-use super::{DataFlags, StoreOfFlags};
+use super::StoreOfFlags;
+use super::place::OwnPlaceArgs;
 use crate::cli::GlobalArgs;
 use crate::command::restore::changes_text;
 use crate::config::{EnvironmentFlags, ReadingSettings, TrustFlags};
@@ -24,7 +23,7 @@ use crate::confirm::confirm_or_signal;
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::progress::Progress;
-use crate::wiring::{TOOL, keys, open_database, user};
+use crate::wiring::{TOOL, keys};
 use crate::{exit_code, output, runtime};
 
 /// Parameters that are written at once: they share syncs of the disk.
@@ -36,7 +35,7 @@ pub(crate) struct Args {
     /// A document: .json, .json.zst.age, or - for standard input
     document: PathBuf,
     #[command(flatten)]
-    data: DataFlags,
+    place: OwnPlaceArgs,
     #[command(flatten)]
     of: StoreOfFlags,
     /// Give parameters that are there and differ what the document has; otherwise they stay as they are
@@ -64,7 +63,8 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     if args.document.as_os_str() == "-" && !args.dry_run && !args.yes {
         return Err(Failure::usage("with a document from standard input nobody can be asked").hint("add --yes"));
     }
-    let folder = args.data.folder()?;
+    let place = args.place.place()?;
+    let of = args.of.of(&place);
     let environment = EnvironmentFlags { identities: args.identities.clone(), ..EnvironmentFlags::default() };
     let config = global.configuration()?;
     let settings =
@@ -76,16 +76,10 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
     };
     let progress = Progress::new(global.progress);
     runtime::run(async {
-        let database = open_database(&folder, None).await?;
+        let parameters = place.parameters().await?;
         let meter = Arc::new(CallMeter::default());
-        let store: SharedStore = Arc::new(Metered::new(database.store(&args.of.of, &user()), meter.clone()));
-        let into = StoreIdentity {
-            kind: StoreKind::Embedded,
-            account: args.of.of.account().to_owned(),
-            region: args.of.of.region().to_owned(),
-            folder: Some(folder.display().to_string()),
-            database: None,
-        };
+        let store: SharedStore = Arc::new(Metered::new(parameters.store(&of), meter.clone()));
+        let into = place.identity(&of);
         let fingerprints = Arc::new(FingerprintKey::from_key(Zeroizing::new(rand::random())));
         let clock = Arc::new(SystemClock);
         let context = PlanContext {
@@ -119,7 +113,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<u8> {
             names_in_flight: NAMES_IN_FLIGHT,
         };
         let report = apply(&context, &plan, &progress.observer()).await;
-        database.close().await;
+        parameters.close().await;
         let stdout = global.stdout();
         stdout.result(&report, || {
             let done = plan.changes.iter().filter(|change| change.action.writes()).count();

@@ -29,7 +29,7 @@ pub(crate) struct OperateFlags {
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<String>,
     /// How long the audit's entry of a read may wait for others; a write's is on the disk before its answer
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = delay)]
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = short_time)]
     audit_delay: Duration,
     /// How long the audit's entries are kept; older ones are removed behind a checkpoint [default: for ever]
     #[arg(long, value_name = "TIME")]
@@ -140,7 +140,9 @@ fn unsigned(period: Period, flag: &str) -> Result<Duration> {
 }
 
 /// From no time to a minute.
-fn delay(text: &str) -> std::result::Result<Duration, String> {
+pub(super) fn short_time(text: &str) -> std::result::Result<Duration, String> {
     let delay = text.parse::<SignedDuration>().ok().and_then(|delay| Duration::try_from(delay).ok());
-    delay.filter(|delay| *delay <= Duration::from_secs(60)).ok_or_else(|| "it is a time up to 1m, as 100ms".to_owned())
+    delay
+        .filter(|delay| *delay <= Duration::from_secs(60))
+        .ok_or_else(|| "it is a time up to 1m, as 100ms or 25s".to_owned())
 }
