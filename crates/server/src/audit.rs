@@ -80,6 +80,8 @@ pub struct AuditEntry {
     pub took: Duration,
     /// Who called; none where that could not be found out.
     pub caller: Option<Caller>,
+    /// The access key that a signature names which was not taken for its own; none where there is a caller.
+    pub claimed_key: Option<String>,
     /// What was called; none where it is no operation.
     pub action: Option<Action>,
     /// What it was done to.

@@ -10,6 +10,7 @@
 mod stripes;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,13 +22,15 @@ use parados_parameter::{
     Page, Parameter, ParameterMetadata, ParameterName, ParameterReference, ParameterStore, PutOutcome, PutRequest,
     SharedStore, StoreError, Tag, UnlabelOutcome, Version, VersionReference,
 };
-use parados_store::{ChangeCursor, ChangePage, ChangeWatch, DatabaseError, ParameterDatabase, SweepReport};
+use parados_store::{Change, ChangeCursor, ChangePage, ChangeWatch, DatabaseError, ParameterDatabase, SweepReport};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use tokio::sync::broadcast::error::TryRecvError;
 use zeroize::Zeroizing;
 
 use stripes::{Stripes, Ticket};
+
+use crate::metrics::Reading;
 
 /// How much is kept, and how stale it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +69,30 @@ impl CachedDatabase {
             watch: Mutex::new(watch),
             database: Arc::clone(&inner),
             bound,
+            misses: AtomicU64::new(0),
         };
         Self { inner, cache: Arc::new(cache) }
+    }
+
+    /// What is measured of it.
+    pub fn readings(&self) -> Vec<Reading> {
+        #[expect(clippy::cast_precision_loss, reason = "metrics are floating point")]
+        let reading = |name, help, is_counter, of: fn(&ReadCache) -> u64| {
+            let cache = self.cache.clone();
+            Reading { name, help, is_counter, read: Box::new(move || of(&cache) as f64) }
+        };
+        vec![
+            reading("parados_cache_entries", "Parameters that are kept to be read again", false, |cache| {
+                cache.entries.len() as u64
+            }),
+            reading("parados_cache_bytes", "Bytes of them", false, |cache| cache.entries.weight()),
+            reading(
+                "parados_cache_misses",
+                "Parameters that were looked for and not kept, or too old",
+                true,
+                |cache| cache.misses.load(Ordering::Relaxed),
+            ),
+        ]
     }
 }
 
@@ -80,6 +105,7 @@ struct ReadCache {
     database: Arc<dyn ParameterDatabase>,
     /// Milliseconds.
     bound: i64,
+    misses: AtomicU64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -159,7 +185,9 @@ impl ReadCache {
         (self.database.elapsed().saturating_sub(known_until) <= self.bound).then(|| read.parameter.clone())
     }
 
+    /// A read of what is not kept begins.
     fn begin(&self, place: &AccountRegion, name: &ParameterName) -> Ticket {
+        self.misses.fetch_add(1, Ordering::Relaxed);
         self.stripes.begin(&KeyRef { place, name }, self.database.elapsed())
     }
 
@@ -333,6 +361,10 @@ impl ParameterDatabase for CachedDatabase {
 
     async fn newest_change(&self) -> Result<ChangeCursor, DatabaseError> {
         self.inner.newest_change().await
+    }
+
+    async fn deleted_since(&self, since: Timestamp) -> Result<Vec<Change>, DatabaseError> {
+        self.inner.deleted_since(since).await
     }
 
     async fn forget_changes(&self, until: &ChangeCursor) -> Result<(), DatabaseError> {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use parados_parameter::{AccountRegion, Clock, ParameterName};
-use parados_store::{ChangeCursor, ChangeKind, DatabaseError, ParameterDatabase};
+use parados_store::{Change, ChangeCursor, ChangeKind, DatabaseError, ParameterDatabase};
 use tokio::time::Instant;
 
 /// How often the deletions of other servers are looked for.
@@ -13,8 +14,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Changes that are read at once.
 const PAGE: usize = 500;
 
-/// What was deleted, and when. Deletions of other servers of the same database are known within a second; those of before this server was
-/// started are not.
+/// What was deleted, and when. Deletions of other servers of the same database are known within a second, and those of before this server
+/// was started from the beginning: the database's record of changes says so.
 #[derive(Debug)]
 pub(crate) struct Deleted {
     wait: Duration,
@@ -37,6 +38,12 @@ impl Deleted {
         names.insert((place.clone(), name.clone()), at);
     }
 
+    fn note_change(&self, change: &Change, now: Timestamp) {
+        let age = Duration::try_from(now.duration_since(change.at)).unwrap_or_default();
+        let at = Instant::now();
+        self.note(&change.place, &change.name, at.checked_sub(age).unwrap_or(at));
+    }
+
     /// Whether a name has to wait.
     pub(crate) fn is_waiting(&self, place: &AccountRegion, name: &ParameterName) -> bool {
         if self.wait.is_zero() {
@@ -44,6 +51,19 @@ impl Deleted {
         }
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         !names.is_empty() && names.get(&(place.clone(), name.clone())).is_some_and(|at| at.elapsed() < self.wait)
+    }
+
+    /// Learns what was deleted before this server was started.
+    pub(crate) async fn learn(&self, database: &dyn ParameterDatabase, clock: &dyn Clock) -> Result<(), DatabaseError> {
+        let Ok(wait) = SignedDuration::try_from(self.wait) else { return Ok(()) };
+        if wait.is_zero() {
+            return Ok(());
+        }
+        let now = clock.now();
+        for change in database.deleted_since(now.checked_sub(wait).unwrap_or(Timestamp::MIN)).await? {
+            self.note_change(&change, now);
+        }
+        Ok(())
     }
 
     /// Follows what is deleted in `database`, for as long as it is let.
@@ -80,9 +100,7 @@ impl Deleted {
             };
             for change in &page.changes {
                 if matches!(change.kind, ChangeKind::Delete | ChangeKind::Expiration) {
-                    let age = Duration::try_from(clock.now().duration_since(change.at)).unwrap_or_default();
-                    let now = Instant::now();
-                    self.note(&change.place, &change.name, now.checked_sub(age).unwrap_or(now));
+                    self.note_change(change, clock.now());
                 }
             }
             let is_last = page.changes.len() < PAGE;

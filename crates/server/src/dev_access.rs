@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use parados_parameter::{AccountRegion, SharedStore};
 
 use crate::access::{Access, AccessRequest, Caller};
-use crate::{Action, ApiError};
+use crate::signature::SignatureError;
+use crate::{Action, ApiError, Service};
 
 /// The account of callers whose access key id is not one.
 const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -24,14 +25,17 @@ pub struct DevAccess {
 #[async_trait]
 impl Access for DevAccess {
     async fn authenticate(&self, parts: &Parts, _: &Bytes, _: Timestamp) -> Result<Caller, ApiError> {
-        let (key, region) = credential(parts)?;
+        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let service = target.and_then(Action::of_target).map_or(Service::Sts, Action::service);
+        let refuse = |error: SignatureError| error.answer(service);
+        let (key, region) = credential(parts).map_err(refuse)?;
         let account = match key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()) {
             true => key,
             false => DEFAULT_ACCOUNT,
         };
         let place = match &self.place {
             Some(place) => place.clone(),
-            None => AccountRegion::new(account, region).map_err(|_| ApiError::invalid_region())?,
+            None => AccountRegion::new(account, region).map_err(|_| refuse(SignatureError::no_region()))?,
         };
         Ok(Caller {
             principal: "dev".to_owned(),
@@ -53,17 +57,17 @@ impl Access for DevAccess {
 }
 
 /// The access key id and the Region out of the credential of a header or of a presigned address.
-fn credential(parts: &Parts) -> Result<(&str, &str), ApiError> {
+fn credential(parts: &Parts) -> Result<(&str, &str), SignatureError> {
     let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
     let found = match header {
         Some(header) => header.split([' ', ',']).find_map(|part| part.strip_prefix("Credential=")),
         None => {
             let query = parts.uri.query().unwrap_or_default();
             let query = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="));
-            Some(query.ok_or_else(ApiError::missing_authentication)?)
+            Some(query.ok_or(SignatureError::Missing)?)
         }
     };
-    let incomplete = || ApiError::incomplete_signature("Authorization header requires 'Credential' parameter.");
+    let incomplete = || SignatureError::Incomplete("Authorization header requires 'Credential' parameter.".to_owned());
     let mut scope = found.ok_or_else(incomplete)?.split('/').flat_map(|part| part.split("%2F"));
     match (scope.next(), scope.next(), scope.next()) {
         (Some(key), Some(_), Some(region)) if !key.is_empty() => Ok((key, region)),
@@ -83,7 +87,8 @@ mod tests {
 
     async fn signed(credential: &str) -> Result<Caller, ApiError> {
         let header = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
-        caller(Request::builder().header(AUTHORIZATION, header).body(()).unwrap()).await
+        let request = Request::builder().header("x-amz-target", "AmazonSSM.GetParameter");
+        caller(request.header(AUTHORIZATION, header).body(()).unwrap()).await
     }
 
     #[tokio::test]
@@ -99,9 +104,15 @@ mod tests {
 
     #[tokio::test]
     async fn no_credentials_are_refused() {
-        let none = caller(Request::builder().body(()).unwrap()).await.unwrap_err();
-        assert_eq!(none.code(), "MissingAuthenticationTokenException");
-        assert_eq!(signed("k").await.unwrap_err().code(), "IncompleteSignatureException");
-        assert_eq!(signed("k/20261124/EU WEST/ssm").await.unwrap_err().code(), "InvalidSignatureException");
+        let refused = |error: ApiError| (error.http_status().as_u16(), error.code().to_owned());
+        let none = |request: ::http::request::Builder| caller(request.body(()).unwrap());
+        let ssm = none(Request::builder().header("x-amz-target", "AmazonSSM.GetParameter")).await.unwrap_err();
+        assert_eq!(refused(ssm), (400, "MissingAuthenticationTokenException".to_owned()));
+        let sts = none(Request::builder()).await.unwrap_err();
+        assert_eq!(refused(sts), (403, "MissingAuthenticationToken".to_owned()));
+        let incomplete = signed("k").await.unwrap_err();
+        assert_eq!(refused(incomplete), (400, "IncompleteSignatureException".to_owned()));
+        let nowhere = signed("k/20261124/EU WEST/ssm").await.unwrap_err();
+        assert_eq!(refused(nowhere), (400, "InvalidSignatureException".to_owned()));
     }
 }

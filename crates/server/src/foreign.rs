@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use parados_parameter::{AccountRegion, SharedStore};
-use parados_store::{ChangeCursor, ChangePage, ChangeWatch, DatabaseError, ParameterDatabase, SweepReport};
+use parados_store::{Change, ChangeCursor, ChangePage, ChangeWatch, DatabaseError, ParameterDatabase, SweepReport};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -46,6 +46,10 @@ impl ParameterDatabase for ForeignDatabase {
 
     async fn newest_change(&self) -> Result<ChangeCursor, DatabaseError> {
         Ok(ChangeCursor::default())
+    }
+
+    async fn deleted_since(&self, _: Timestamp) -> Result<Vec<Change>, DatabaseError> {
+        Ok(Vec::new())
     }
 
     async fn forget_changes(&self, _: &ChangeCursor) -> Result<(), DatabaseError> {

@@ -20,6 +20,7 @@ use crate::audit::{AuditEntry, AuditError};
 use crate::call::Call;
 use crate::metrics::CallOutcome;
 use crate::server::Server;
+use crate::signature::Claim;
 use crate::{Action, ApiError, Caller, Touched, operation, sts};
 
 /// Most bytes of the body of a request. The largest that means something, a PutParameter with everything in it, is below 64 KiB, even with
@@ -102,11 +103,13 @@ impl Server {
             tracing::error!(request_id, action = action.map(Action::name), detail, "a call failed");
         }
         let counted = CallOutcome::of(status, error.as_deref());
+        let claimed_key = if outcome.caller.is_none() { Claim::key_of(&parts) } else { None };
         let entry = AuditEntry {
             request_id: request_id.clone(),
             at,
             took: began.elapsed(),
             caller: outcome.caller,
+            claimed_key,
             action,
             touched: outcome.touched,
             source: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
@@ -114,6 +117,7 @@ impl Server {
             status: status.as_u16(),
             error,
         };
+        let span = self.traces.as_ref().map(|traces| traces.span(&parts.headers, &entry));
         let (answered, status) = match self.audit.record(entry).await {
             Err(error) if answered.is_ok() => {
                 // It may have been done, but nobody would know by whom: so nobody is told that it was.
@@ -126,6 +130,9 @@ impl Server {
         };
         let counted = if status.is_server_error() { CallOutcome::Failed } else { counted };
         self.metrics.count(action, counted, began.elapsed());
+        if let Some(span) = span {
+            span.end(counted, began.elapsed());
+        }
         let body = match (answered, protocol) {
             (Ok(body), _) => body,
             (Err(error), Protocol::Json) => error.to_json().into(),

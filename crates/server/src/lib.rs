@@ -31,6 +31,7 @@ mod signed_access;
 pub mod state;
 mod sts;
 pub mod tls;
+mod traces;
 pub mod webhook;
 mod wire;
 
@@ -46,4 +47,5 @@ pub use metrics::{CallOutcome, METRICS_CONTENT_TYPE, Metrics, Reading};
 pub use server::{ServeError, Server, ServerOptions, serve};
 pub use service::ServiceTables;
 pub use signed_access::{ReplayedWrites, SignedAccess, SignedAccessOptions};
+pub use traces::{Traces, TracesError};
 pub use wire::ApiError;

@@ -54,7 +54,8 @@ impl CallOutcome {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Denied => "denied",

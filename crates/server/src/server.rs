@@ -19,6 +19,7 @@ use crate::http;
 use crate::metrics::Metrics;
 use crate::service::ServiceTables;
 use crate::tls::Tls;
+use crate::traces::Traces;
 
 /// What answers calls.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct Server {
     pub(crate) deleted: Deleted,
     pub(crate) options: ServerOptions,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Option<Arc<Traces>>,
     is_draining: AtomicBool,
     tls: Option<Tls>,
 }
@@ -78,12 +80,18 @@ impl Server {
     ) -> Self {
         let deleted = Deleted::new(options.wait_after_delete);
         let (metrics, is_draining) = (Arc::new(Metrics::new(clock.now())), AtomicBool::new(false));
-        Self { database, access, audit, clock, service: None, deleted, options, metrics, is_draining, tls: None }
+        let (service, traces, tls) = (None, None, None);
+        Self { database, access, audit, clock, service, deleted, options, metrics, traces, is_draining, tls }
     }
 
     /// The same, which speaks TLS.
     pub fn with_tls(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }
+    }
+
+    /// The same, of whose calls `traces` has a span each.
+    pub fn with_traces(self, traces: Arc<Traces>) -> Self {
+        Self { traces: Some(traces), ..self }
     }
 
     /// The same, which also keeps settings of the service and resource policies, in `tables`. A server without does not know those
@@ -123,6 +131,9 @@ pub async fn serve(
     server: Arc<Server>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    if let Err(error) = server.deleted.learn(&*server.database, &*server.clock).await {
+        tracing::warn!(%error, "what was deleted before this server was started is not known");
+    }
     let handle = Handle::<SocketAddr>::new();
     let app = http::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let serving = async {

@@ -12,7 +12,10 @@ mod key;
 mod percent;
 mod replay;
 
+use ::http::StatusCode;
 use thiserror::Error;
+
+use crate::{ApiError, Service};
 
 pub use claim::{Claim, Form};
 pub use key::{SigningKey, SigningKeys};
@@ -63,6 +66,19 @@ impl SignatureError {
             Self::UnknownKey => "InvalidClientTokenId",
             Self::Invalid(_) => "SignatureDoesNotMatch",
         }
+    }
+
+    /// What a caller of `service` is told: those that speak JSON answer it with 400, as they do every error of a caller's, and STS with 403.
+    pub(crate) fn answer(&self, service: Service) -> ApiError {
+        match service {
+            Service::Sts => ApiError::new(self.query_code(), self.to_string()).status(StatusCode::FORBIDDEN),
+            Service::Ssm | Service::Tagging => ApiError::new(self.code(), self.to_string()),
+        }
+    }
+
+    /// It is signed for a Region that is none.
+    pub(crate) fn no_region() -> Self {
+        Self::Invalid("Credential should be scoped to a valid region.".to_owned())
     }
 
     fn mismatch() -> Self {

@@ -109,7 +109,7 @@ impl Access for SignedAccess {
         let target = parts.headers.get(TARGET).and_then(|target| target.to_str().ok());
         let action = target.and_then(Action::of_target);
         let service = action.map_or(Service::Sts, Action::service);
-        let refuse = |error| refused(error, service);
+        let refuse = |error: SignatureError| error.answer(service);
 
         let claim = Claim::read(parts).map_err(refuse)?;
         claim.check(service.signing_name(), now).map_err(refuse)?;
@@ -120,8 +120,8 @@ impl Access for SignedAccess {
         let key = self.directory.key(claim.access_key_id()).ok_or_else(|| refuse(SignatureError::UnknownKey))?;
         let (signing_key, is_new) = self.signing_key(&claim, &key).await?;
         claim.verify(parts, body, &signing_key).map_err(refuse)?;
-        let place =
-            AccountRegion::new(key.principal().account(), claim.region()).map_err(|_| ApiError::invalid_region())?;
+        let place = AccountRegion::new(key.principal().account(), claim.region())
+            .map_err(|_| refuse(SignatureError::no_region()))?;
         if is_new {
             self.signing_keys.remember(&claim, signing_key);
         }
@@ -213,13 +213,6 @@ fn denied(caller: &Caller, action: Action, resource: &Resource, decision: Decisi
         _ => format!(" because no identity-based policy allows the {action} action"),
     };
     ApiError::access_denied(format!("User: {} is not authorized to perform: {action}{on}{because}", caller.arn))
-}
-
-fn refused(error: SignatureError, service: Service) -> ApiError {
-    match service {
-        Service::Sts => ApiError::new(error.query_code(), error.to_string()).status(StatusCode::FORBIDDEN),
-        Service::Ssm | Service::Tagging => ApiError::new(error.code(), error.to_string()),
-    }
 }
 
 /// A client that meant it signs it anew when it is told to try again later, and whoever only saw it cannot.

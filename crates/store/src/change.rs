@@ -8,6 +8,9 @@ use parados_parameter::{AccountRegion, Label, ParameterName, ParameterType, Vers
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+/// How far the times of changes may be out of the order of changes, in milliseconds: clocks of servers differ, and a write waits for its turn.
+pub(crate) const OUT_OF_ORDER: i64 = 60_000;
+
 /// What happened, in the words of Parameter Store's events where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ChangeKind {

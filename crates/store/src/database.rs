@@ -9,7 +9,7 @@ use parados_parameter::{AccountRegion, SharedStore};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::change::{ChangeCursor, ChangePage, ChangeWatch};
+use crate::change::{Change, ChangeCursor, ChangePage, ChangeWatch};
 
 /// A database that failed, or that answered what it must not.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -54,6 +54,9 @@ pub trait ParameterDatabase: Debug + Send + Sync + 'static {
 
     /// Where the newest settled change is: what begins here sees only what comes later.
     async fn newest_change(&self) -> Result<ChangeCursor, DatabaseError>;
+
+    /// What was deleted or expired at `since` or later, settled or not, as far as it is not forgotten.
+    async fn deleted_since(&self, since: Timestamp) -> Result<Vec<Change>, DatabaseError>;
 
     /// Forgets changes up to and including `until`. A database may forget old ones by itself, when it holds more than 100,000.
     async fn forget_changes(&self, until: &ChangeCursor) -> Result<(), DatabaseError>;

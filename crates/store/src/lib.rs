@@ -34,6 +34,8 @@ pub use change::{Change, ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
 pub use database::{DatabaseError, ParameterDatabase, SweepReport};
 pub use master_key::MasterKeySource;
 pub use open_error::OpenError;
+pub use sqlx::PgPool;
+
 pub use postgres::{DatabaseUrl, PostgresDatabase, PostgresOpenError, PostgresOptions, PostgresStore};
 pub use rekey::{RekeyError, RekeyReport, RekeyStep};
 pub use sqlite::{

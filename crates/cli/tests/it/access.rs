@@ -97,6 +97,18 @@ fn a_team_begins_and_everybody_does_what_policies_permit() {
     assert!(unknown.contains("(UnrecognizedClientException)"), "{unknown}");
     let unknown = server.aws_as("PRDSAAAAAAAAAAAAAAAA", &admin.secret, &["sts", "get-caller-identity"]).unwrap_err();
     assert!(unknown.contains("(InvalidClientTokenId)"), "{unknown}");
+    assert!(server.stop().success());
+
+    // The audit says which key was tried, and of whom it is not known to be nothing more.
+    let tried = |key: &str, outcome: &str| {
+        let query = format!("store audit query --data data --principal {key} --outcome {outcome} --output json");
+        let view: Value = serde_json::from_str(&stdout(&home.run(&query).success())).unwrap();
+        view["entries"].as_array().unwrap().clone()
+    };
+    let wrong = tried(&reader.id, "InvalidSignatureException");
+    assert_eq!((wrong.len(), &wrong[0]["operation"]), (1, &"GetParameter".into()), "{wrong:?}");
+    assert!(wrong[0]["principal"].is_null() && wrong[0]["arn"].is_null(), "{wrong:?}");
+    assert_eq!(tried("PRDSAAAAAAAAAAAAAAAA", "denied").len(), 2);
 }
 
 #[test]

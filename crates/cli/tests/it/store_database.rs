@@ -215,3 +215,24 @@ fn a_folder_gets_a_master_key_under_kms() {
     assert_eq!((files("master.key"), files("master.key.kms")), (true, false));
     assert!(stdout(&home.run("parameter get /shop/x --reveal").success()).contains("hunter2"));
 }
+
+#[test]
+fn a_name_that_was_deleted_waits_on_a_server_that_was_started_since() {
+    let scene = Scene::new();
+    let folder = ["--data", "data"];
+    for place in [&folder[..], &scene.place()[..]] {
+        let mut command = scene.home.command();
+        command.args(["store", "key", "create", "admin", "--account", "123456789012", "--output", "json"]).args(place);
+        let made: Value = serde_json::from_str(&stdout(&command.assert().success())).unwrap();
+        let text = |name: &str| made[name].as_str().unwrap();
+        let (key, secret) = (text("access_key_id"), text("secret_access_key"));
+        let put = ["ssm", "put-parameter", "--name", "/shop/x", "--value", "v", "--type", "String"];
+        let first = scene.serve(place, &[]);
+        first.aws_as(key, secret, &put).unwrap();
+        first.aws_as(key, secret, &["ssm", "delete-parameter", "--name", "/shop/x"]).unwrap();
+        assert!(first.stop().success());
+        let second = scene.serve(place, &[]);
+        let refused = second.aws_as(key, secret, &put).unwrap_err();
+        assert!(refused.contains("(TooManyUpdates)"), "{refused}");
+    }
+}

@@ -53,7 +53,7 @@ pub struct AuditRecord<'a> {
     /// The principal's ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<Cow<'a, str>>,
-    /// The access key that signed.
+    /// The access key that signed; without a principal, the one that a signature named which was not its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<Cow<'a, str>>,
     /// The address and port that it came from.
@@ -145,7 +145,7 @@ impl<'a> AuditRecord<'a> {
             region: caller.map(|caller| caller.place.region().into()),
             principal: caller.map(|caller| cut(&caller.principal)),
             arn: caller.map(|caller| cut(&caller.arn)),
-            access_key_id: caller.map(|caller| cut(&caller.access_key_id)),
+            access_key_id: caller.map(|caller| &caller.access_key_id).or(entry.claimed_key.as_ref()).map(|id| cut(id)),
             source: entry.source.map(|source| source.to_string().into()),
             user_agent: entry.user_agent.as_deref().map(cut),
             request_id: Some(entry.request_id.as_str().into()),
@@ -254,6 +254,8 @@ mod tests {
                 "\n",
             )
         );
+        let claimed = line_of(&AuditEntry { claimed_key: Some("AKIAEXAMPLE".to_owned()), ..refused() });
+        assert!(claimed.contains(r#"Exception","access_key_id":"AKIAEXAMPLE","request_id""#), "{claimed}");
     }
 
     #[test]

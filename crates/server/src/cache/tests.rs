@@ -80,6 +80,10 @@ impl ParameterDatabase for Fake {
         Ok(ChangeCursor::default())
     }
 
+    async fn deleted_since(&self, _: Timestamp) -> Result<Vec<Change>, DatabaseError> {
+        Ok(Vec::new())
+    }
+
     async fn forget_changes(&self, _: &ChangeCursor) -> Result<(), DatabaseError> {
         Ok(())
     }
@@ -245,4 +249,13 @@ async fn it_is_bounded_in_bytes() {
     }
     let weight = database.cache.entries.weight();
     assert!(weight > 8 * 1024 && weight <= 64 * 1024, "{weight}");
+
+    let read = |name: &str| {
+        let reading = database.readings().into_iter().find(|reading| reading.name == name);
+        (reading.unwrap().read)() as u64
+    };
+    assert_eq!((read("parados_cache_bytes"), read("parados_cache_misses")), (weight, 500));
+    assert_eq!(read("parados_cache_entries"), database.cache.entries.len() as u64);
+    store.get(&ParameterReference::newest(name("/a/499"))).await.unwrap();
+    assert_eq!(read("parados_cache_misses"), 500, "it was kept");
 }

@@ -156,6 +156,16 @@ impl<'a> Claim<'a> {
         claimed.into_claim(Form::Presigned { expires_seconds }, has_session_token)
     }
 
+    /// The access key that a request names, whoever signed it; none where it names none, or what cannot be one.
+    pub(crate) fn key_of(parts: &Parts) -> Option<String> {
+        /// What AWS takes for the id of a key.
+        const LENGTHS: std::ops::RangeInclusive<usize> = 12..=128;
+        let claim = Claim::read(parts).ok()?;
+        let id = claim.access_key_id();
+        let is_one = LENGTHS.contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        is_one.then(|| id.to_owned())
+    }
+
     /// The access key id.
     pub fn access_key_id(&self) -> &str {
         &self.credential[..self.ends[0]]

@@ -62,22 +62,6 @@ impl ApiError {
         Self::new("ThrottlingException", "Rate exceeded")
     }
 
-    /// The request bears no signature.
-    pub fn missing_authentication() -> Self {
-        Self::new("MissingAuthenticationTokenException", "Missing Authentication Token").status(StatusCode::FORBIDDEN)
-    }
-
-    /// The signature lacks something.
-    pub fn incomplete_signature(message: impl Into<String>) -> Self {
-        Self::new("IncompleteSignatureException", message).status(StatusCode::FORBIDDEN)
-    }
-
-    /// The signature is for a Region that is none.
-    pub fn invalid_region() -> Self {
-        Self::new("InvalidSignatureException", "Credential should be scoped to a valid region.")
-            .status(StatusCode::FORBIDDEN)
-    }
-
     /// There is no such operation.
     pub fn unknown_operation() -> Self {
         Self::bare("UnknownOperationException").status(StatusCode::NOT_FOUND)

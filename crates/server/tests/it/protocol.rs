@@ -66,5 +66,6 @@ async fn sts_says_who_calls() {
     }
     let unsigned = Request::builder().uri("/?Action=GetCallerIdentity").body(Body::empty()).unwrap();
     let answer = served.send(unsigned).await;
-    assert!(answer.text.contains("<Code>MissingAuthenticationTokenException</Code>"), "{}", answer.text);
+    assert!(answer.text.contains("<Code>MissingAuthenticationToken</Code>"), "{}", answer.text);
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
 }

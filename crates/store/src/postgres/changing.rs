@@ -10,7 +10,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::row;
-use crate::change::{Change, ChangeCursor, ChangeKind, ChangePage};
+use crate::change::{Change, ChangeCursor, ChangeKind, ChangePage, OUT_OF_ORDER};
 use crate::failure::Failure;
 
 /// Changes that are kept, unless they are forgotten on request.
@@ -39,8 +39,16 @@ const FORGOTTEN: &str = "SELECT forgotten_transaction::text::bigint, forgotten_n
 const SURPLUS: &str = "SELECT transaction::text::bigint, number FROM change \
      WHERE transaction < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY change.transaction DESC, change.number DESC OFFSET $1 LIMIT 1";
 
+/// Read from the newest one back to the first that is older than `$2`, so that it costs what happened since. The columns are those of [`PAGE`].
+const DELETED: &str = "SELECT false, c.transaction::text::bigint, c.number, c.at, c.account, c.region, c.name, c.kind, c.type, c.version, \
+     c.labels, c.by FROM (SELECT 1) one LEFT JOIN LATERAL (SELECT transaction, number FROM change \
+     WHERE (transaction, number) > ('0', 0) AND at < $2 ORDER BY change.transaction DESC, change.number DESC LIMIT 1) o ON true \
+     JOIN LATERAL (SELECT * FROM change WHERE (transaction, number) > (coalesce(o.transaction, '0'), coalesce(o.number, 0))) c \
+     ON c.at >= $1 AND c.kind IN ('Delete', 'Expiration') ORDER BY c.transaction, c.number";
+
 #[cfg(test)]
-pub(super) const QUERIES: &[(&str, &str)] = &[(PAGE, "text, bigint, bigint"), (NEWEST, ""), (SURPLUS, "bigint")];
+pub(super) const QUERIES: &[(&str, &str)] =
+    &[(PAGE, "text, bigint, bigint"), (NEWEST, ""), (SURPLUS, "bigint"), (DELETED, "bigint, bigint")];
 
 /// Something that happened, before it has a place in the order.
 pub(super) struct Happened<'a> {
@@ -85,6 +93,13 @@ pub(super) async fn page(
     let is_behind_a_gap = rows.first().map_or(Ok(false), |row| row.try_get(0))?;
     let is_change = |row: &&PgRow| row.try_get::<Option<i64>, _>(1).is_ok_and(|transaction| transaction.is_some());
     Ok(ChangePage { changes: rows.iter().filter(is_change).map(change).collect::<Result<_, _>>()?, is_behind_a_gap })
+}
+
+/// What was deleted or expired at `since` or later.
+pub(super) async fn deleted_since(connection: &mut PgConnection, since: Timestamp) -> Result<Vec<Change>, Failure> {
+    let since = since.as_millisecond();
+    let deleted = sqlx::query(DELETED).bind(since).bind(since - OUT_OF_ORDER).fetch_all(connection).await?;
+    deleted.iter().map(change).collect()
 }
 
 fn change(row: &PgRow) -> Result<Change, Failure> {

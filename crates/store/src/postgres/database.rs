@@ -20,7 +20,7 @@ use super::open_error::PostgresOpenError;
 use super::store::PostgresStore;
 use super::url::DatabaseUrl;
 use super::{changing, connection, holding, schema, sweeping};
-use crate::change::{ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
+use crate::change::{Change, ChangeCursor, ChangeKind, ChangePage, ChangeWatch};
 use crate::database::{DatabaseError, ParameterDatabase, SweepReport};
 use crate::failure::Failure;
 use crate::master_key::{self, MasterKeySource};
@@ -140,9 +140,15 @@ impl PostgresDatabase {
         PostgresStore { engine: self.engine.clone(), at: at.clone(), user: user.into() }
     }
 
-    /// Its connections, for the tables that a server has of its own in the same database.
+    /// Its connections.
     pub fn pool(&self) -> &PgPool {
         &self.engine.pool
+    }
+
+    /// At most `connections` further ones, for tables that a server has of its own in the same database: calls that wait for parameters keep
+    /// nobody from those.
+    pub fn pool_beside(&self, connections: u32) -> PgPool {
+        connection::pool(&self.engine.url, connections)
     }
 
     /// Where it is.
@@ -303,6 +309,11 @@ impl ParameterDatabase for PostgresDatabase {
 
     async fn newest_change(&self) -> Result<ChangeCursor, DatabaseError> {
         self.call("read changes", async |connection: &mut PgConnection| changing::newest(connection).await).await
+    }
+
+    async fn deleted_since(&self, since: Timestamp) -> Result<Vec<Change>, DatabaseError> {
+        let deleted = async |connection: &mut PgConnection| changing::deleted_since(connection, since).await;
+        self.call("read what was deleted", deleted).await
     }
 
     async fn forget_changes(&self, until: &ChangeCursor) -> Result<(), DatabaseError> {

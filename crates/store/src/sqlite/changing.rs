@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::queue::Writing;
-use crate::change::{Change, ChangeCursor, ChangeKind, ChangePage};
+use crate::change::{Change, ChangeCursor, ChangeKind, ChangePage, OUT_OF_ORDER};
 use crate::failure::Failure;
 
 /// Changes that are kept at the least, unless they are forgotten on request.
@@ -24,8 +24,13 @@ const PAGE: &str = "SELECT c.id, c.at, p.place, c.name, c.kind, c.type, c.versio
 
 const NEWEST: &str = "SELECT seq FROM sqlite_sequence WHERE name = 'change'";
 
+/// Read from the newest one back to the first that is older than `?1`, so that it costs what happened since.
+const DELETED: &str = "SELECT c.id, c.at, p.place, c.name, c.kind, c.type, c.version, c.labels, c.user \
+     FROM change c JOIN place p ON p.id = c.place WHERE c.at >= ?1 AND c.kind IN ('Delete', 'Expiration') \
+     AND c.id > coalesce((SELECT id FROM change WHERE id > 0 AND at < ?2 ORDER BY id DESC LIMIT 1), 0) ORDER BY c.id";
+
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[PAGE];
+pub(super) const QUERIES: &[&str] = &[PAGE, DELETED];
 
 /// Something that happened, before it has a place in the order.
 pub(super) struct Happened<'a> {
@@ -93,6 +98,13 @@ pub(super) async fn page(readers: &SqlitePool, after: &ChangeCursor, limit: usiz
         None => limit > 0 && newest > after.major,
     };
     Ok(ChangePage { changes, is_behind_a_gap })
+}
+
+/// What was deleted or expired at `since` or later.
+pub(super) async fn deleted_since(readers: &SqlitePool, since: Timestamp) -> Result<Vec<Change>, Failure> {
+    let since = since.as_millisecond();
+    let deleted = sqlx::query(DELETED).bind(since).bind(since - OUT_OF_ORDER).fetch_all(readers).await?;
+    deleted.iter().map(change).collect()
 }
 
 fn change(row: &SqliteRow) -> Result<Change, Failure> {

@@ -16,7 +16,7 @@ use super::engine::{Engine, with_keys};
 use super::queue::{Work, Writing};
 use super::store::SqliteStore;
 use super::sweeping::Sweep;
-use crate::change::{ChangeCursor, ChangePage, ChangeWatch};
+use crate::change::{Change, ChangeCursor, ChangePage, ChangeWatch};
 use crate::database::{DatabaseError, ParameterDatabase, SweepReport};
 use crate::failure::Failure;
 use crate::open_error::OpenError;
@@ -125,6 +125,11 @@ impl ParameterDatabase for SqliteDatabase {
         let newest = changing::newest(self.0.readers()).await;
         let newest = newest.map_err(|failure| failure.of_database("read the newest change"))?;
         Ok(ChangeCursor { major: newest, minor: 0 })
+    }
+
+    async fn deleted_since(&self, since: Timestamp) -> Result<Vec<Change>, DatabaseError> {
+        let deleted = changing::deleted_since(self.0.readers(), since).await;
+        deleted.map_err(|failure| failure.of_database("read what was deleted"))
     }
 
     async fn forget_changes(&self, until: &ChangeCursor) -> Result<(), DatabaseError> {

@@ -121,6 +121,29 @@ async fn every_write_is_recorded_and_what_did_not_happen_is_not() {
 }
 
 #[tokio::test]
+async fn what_was_deleted_lately_is_known() {
+    let directory = new_directory().await;
+    let database = database(&directory).await;
+    let (store, now) = (database.store(&at(HERE), "somebody"), time("2030-01-01T00:00:00Z"));
+    assert!(database.deleted_since(now).await.unwrap().is_empty());
+    for text in ["/old", "/a", "/b"] {
+        store.put(&overwrite(text, "v")).await.unwrap();
+    }
+    store.delete(&name("/old")).await.unwrap();
+    crate::tamper(directory.path(), "UPDATE change SET at = at - 3600000").await;
+    for text in ["/b", "/a"] {
+        store.delete(&name(text)).await.unwrap();
+    }
+    let deleted = async |since| {
+        let deleted = database.deleted_since(since).await.unwrap();
+        deleted.iter().map(|change| change.name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(deleted(now).await, ["/b", "/a"]);
+    assert_eq!(deleted(time("2029-12-31T00:00:00Z")).await, ["/old", "/b", "/a"]);
+    assert!(deleted(time("2030-01-01T00:00:01Z")).await.is_empty());
+}
+
+#[tokio::test]
 async fn forgotten_changes_leave_a_gap_that_is_told() {
     let directory = new_directory().await;
     let database = database(&directory).await;

@@ -9,7 +9,7 @@ use parados_parameter::SystemClock;
 use parados_server::audit::{AuditChain, AuditLog, AuditOptions};
 use parados_server::state::ServerState;
 use parados_server::webhook::{WebhookOptions, WebhookService, Webhooks};
-use parados_server::{Audit, Server};
+use parados_server::{Audit, Server, Traces};
 use parados_store::ParameterDatabase;
 
 use super::webhook::DestinationFlags;
@@ -39,6 +39,10 @@ pub(crate) struct OperateFlags {
     webhook_max_age: Period,
     #[command(flatten)]
     destinations: DestinationFlags,
+    /// Export a span of each call to the OpenTelemetry collector there, by OTLP over HTTP (port 4318); variables as OTEL_EXPORTER_OTLP_HEADERS,
+    /// OTEL_TRACES_SAMPLER and OTEL_RESOURCE_ATTRIBUTES hold
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
     /// How long the calls that are under way may take when the server is stopped
     #[arg(long, value_name = "TIME", default_value = "30s")]
     drain: Period,
@@ -62,6 +66,17 @@ impl OperateFlags {
                 .hint("choose another address with --admin-listen, or none")
         })?;
         Ok(Some(listener))
+    }
+
+    /// Where spans of calls go, where they are to go somewhere.
+    pub(super) fn traces(&self) -> Result<Option<Arc<Traces>>> {
+        let Some(endpoint) = self.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) else {
+            return Ok(None);
+        };
+        let traces = Traces::start(endpoint).map_err(|error| {
+            Failure::caused(FailureKind::Usage, &error).hint("correct --otlp-endpoint or OTEL_EXPORTER_OTLP_ENDPOINT")
+        })?;
+        Ok(Some(Arc::new(traces)))
     }
 
     /// How long the calls that are under way may take when the server ends.

@@ -7,14 +7,22 @@ use std::sync::Arc;
 use parados_backup::restore::StoreIdentity;
 use parados_backup::target::StoreKind;
 use parados_parameter::{AccountRegion, SharedStore};
+use parados_server::Reading;
 use parados_server::principal::{AccessTables, DatabaseSeal};
 use parados_server::state::ServerState;
-use parados_store::{EmbeddedStore, InitOptions, MasterKeySource, ParameterDatabase, PostgresDatabase, SqliteDatabase};
+use parados_store::{
+    EmbeddedStore, InitOptions, MasterKeySource, ParameterDatabase, PgPool, PostgresDatabase, SqliteDatabase,
+};
 
 use crate::config::{DATABASE_VARIABLE, DatabaseSettings, StoreChoice, named_by_environment};
 use crate::directories::Directories;
 use crate::error::{Failure, Result};
 use crate::wiring::{EMBEDDED_ACCOUNT, EMBEDDED_REGION, open_database, open_postgres_database, user};
+
+/// Most connections to PostgreSQL for the audit, the webhooks and what else a server keeps …
+const STATE_CONNECTIONS: u32 = 4;
+/// … and for who may call.
+const ACCESS_CONNECTIONS: u32 = 2;
 
 /// The variable of the environment that names the file of a database's master key.
 const MASTER_KEY_VARIABLE: &str = "PARADOS_MASTER_KEY";
@@ -95,8 +103,8 @@ impl PlaceArgs {
 
     /// Opens principals, keys and policies there.
     pub(super) async fn tables(&self) -> Result<AccessTables> {
-        let Opened { database, state } = self.place()?.open().await?;
-        tables(state, database).await
+        let Opened { database, access, .. } = self.place()?.open().await?;
+        tables(access, database).await
     }
 }
 
@@ -115,6 +123,10 @@ pub(crate) struct Opened {
     pub(crate) database: Arc<dyn ParameterDatabase>,
     /// The server's own tables beside them.
     pub(crate) state: ServerState,
+    /// The same, for principals, keys and policies alone: without those nobody is let in, whatever else waits.
+    pub(crate) access: ServerState,
+    /// What is measured of its connections.
+    pub(crate) readings: Vec<Reading>,
 }
 
 impl Place {
@@ -129,12 +141,16 @@ impl Place {
                 if !database.master_key_fits() {
                     return Err(wrong_master_key(folder));
                 }
-                Ok(Opened { database: Arc::new(database), state: ServerState::open(folder).await? })
+                let state = ServerState::open(folder).await?;
+                let access = state.clone();
+                Ok(Opened { database: Arc::new(database), state, access, readings: Vec::new() })
             }
             Self::Database(settings) => {
                 let database = open_postgres_database(settings, Some(MasterKeySource::File)).await?;
-                let state = ServerState::Postgres(database.pool().clone());
-                Ok(Opened { database: Arc::new(database), state })
+                let state = ServerState::Postgres(database.pool_beside(STATE_CONNECTIONS));
+                let access = ServerState::Postgres(database.pool_beside(ACCESS_CONNECTIONS));
+                let readings = pool_readings(database.pool());
+                Ok(Opened { database: Arc::new(database), state, access, readings })
             }
         }
     }
@@ -199,6 +215,22 @@ impl Parameters {
             Self::Postgres(database) => database.close().await,
         }
     }
+}
+
+/// What is measured of the connections for parameters.
+fn pool_readings(pool: &PgPool) -> Vec<Reading> {
+    let reading = |name, help, read: fn(&PgPool) -> u32| {
+        let pool = pool.clone();
+        Reading { name, help, is_counter: false, read: Box::new(move || f64::from(read(&pool))) }
+    };
+    let idle = |pool: &PgPool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    vec![
+        reading("parados_database_connections", "Connections by which parameters are read and written", PgPool::size),
+        reading("parados_database_connections_idle", "Those of them that nobody uses now", idle),
+        reading("parados_database_connections_most", "How many there can be", |pool| {
+            pool.options().get_max_connections()
+        }),
+    ]
 }
 
 fn wrong_master_key(folder: &Path) -> Failure {

@@ -132,12 +132,12 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let tls = args.tls.files().map(Tls::load).transpose()?;
     let (listener, admin) = (listen(args)?, args.operate.admin_listener(args.dev)?);
     runtime::run_server(async |stop| {
-        let Backing { database, state, service, place } = match &place {
+        let Backing { database, state, access, mut readings, service, place } = match &place {
             Some(place) => backing::open(place).await?,
             None => backing::upstream().await?,
         };
-        let signed = match state.clone() {
-            Some(state) if !args.dev => Some(signed_access(args, state, database.clone()).await?),
+        let signed = match access {
+            Some(access) if !args.dev => Some(signed_access(args, access, database.clone()).await?),
             _ => None,
         };
         let access: Arc<dyn Access> = match &signed {
@@ -148,7 +148,9 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         let database: Arc<dyn ParameterDatabase> = match cached {
             true => {
                 let options = CacheOptions { bytes: args.cache_bytes, max_staleness: args.max_staleness };
-                Arc::new(CachedDatabase::new(database, options))
+                let cached = CachedDatabase::new(database, options);
+                readings.extend(cached.readings());
+                Arc::new(cached)
             }
             false => database,
         };
@@ -166,6 +168,10 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         if let Some(tables) = service {
             server = server.with_service(tables);
         }
+        let traces = args.operate.traces()?;
+        if let Some(traces) = &traces {
+            server = server.with_traces(traces.clone());
+        }
         let scheme = if tls.is_some() { "https" } else { "http" };
         if let Some(tls) = tls {
             server = server.with_tls(tls);
@@ -180,6 +186,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
         let view = ListenView { endpoint_url: format!("{scheme}://{address}") };
         global.stdout().result(&view, || format!("listening on {}\n", view.endpoint_url))?;
         let server = Arc::new(server);
+        readings.into_iter().for_each(|reading| server.metrics().register(reading));
         let keep_fresh = async {
             match &signed {
                 Some(signed) => signed.keep_fresh().await,
@@ -196,7 +203,11 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             }
             served.map_err(|error| Failure::caused(FailureKind::Failed, &error))
         };
-        operate::beside(operations, &server, admin, serving).await
+        let ended = operate::beside(operations, &server, admin, serving).await;
+        if let Some(traces) = &traces {
+            traces.close().await;
+        }
+        ended
     })
 }
 

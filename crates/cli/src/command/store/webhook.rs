@@ -174,7 +174,7 @@ pub(crate) fn run(verb: &Verb, global: &GlobalArgs) -> Result<()> {
 
 async fn open(place: &PlaceArgs, destinations: &DestinationFlags) -> Result<Webhooks> {
     let options = destinations.options(TEST_TIMEOUT)?;
-    let Opened { database, state } = place.place()?.open().await?;
+    let Opened { database, state, .. } = place.place()?.open().await?;
     Ok(Webhooks::open(&state, database, options).await?)
 }
 

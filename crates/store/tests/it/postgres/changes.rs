@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use parados_parameter::Tag;
 use parados_store::{ChangeCursor, ChangeKind, ChangeWatch, ParameterDatabase as _};
 use sqlx::{ConnectOptions as _, PgConnection};
@@ -75,6 +76,30 @@ async fn a_change_is_settled_when_nothing_can_come_before_it() {
     let changes = database.changes(&start, 100).await.unwrap().changes;
     assert_eq!(changes.len(), 1);
     assert_eq!(database.newest_change().await.unwrap(), changes[0].cursor);
+}
+
+#[tokio::test]
+async fn what_was_deleted_lately_is_known_before_it_is_settled() {
+    let home = Home::new();
+    let database = home.open().await;
+    let store = database.store(&place(1), "tester");
+    let hour_ago = Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    for text in ["/old", "/a", "/b"] {
+        store.put(&request(text, "v")).await.unwrap();
+    }
+    store.delete(&name("/old")).await.unwrap();
+    home.postgres.psql("test_0", "UPDATE change SET at = at - 7200000");
+    let _other = hanging(&home.url).await;
+    for text in ["/b", "/a"] {
+        store.delete(&name(text)).await.unwrap();
+    }
+    let deleted = async |since| {
+        let deleted = database.deleted_since(since).await.unwrap();
+        deleted.iter().map(|change| change.name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(deleted(hour_ago).await, ["/b", "/a"]);
+    assert_eq!(deleted(Timestamp::UNIX_EPOCH).await, ["/old", "/b", "/a"]);
+    assert!(deleted(Timestamp::now() + jiff::SignedDuration::from_hours(1)).await.is_empty());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parados_parameter::AccountRegion;
 use parados_server::state::ServerState;
-use parados_server::{ForeignDatabase, ServiceTables};
+use parados_server::{ForeignDatabase, Reading, ServiceTables};
 use parados_store::ParameterDatabase;
 
 use crate::command::store::place::{Opened, Place};
@@ -18,6 +18,10 @@ pub(super) struct Backing {
     pub(super) database: Arc<dyn ParameterDatabase>,
     /// The server's own tables, where it has some.
     pub(super) state: Option<ServerState>,
+    /// Those of who may call.
+    pub(super) access: Option<ServerState>,
+    /// What is measured of it.
+    pub(super) readings: Vec<Reading>,
     /// The settings and resource policies; AWS's own are AWS's.
     pub(super) service: Option<ServiceTables>,
     /// Where every caller is led, whatever it signed for; nowhere in particular where there are many places.
@@ -26,9 +30,9 @@ pub(super) struct Backing {
 
 /// Opens what is in `place`, and makes it where there is nothing.
 pub(super) async fn open(place: &Place) -> Result<Backing> {
-    let Opened { database, state } = place.open().await?;
+    let Opened { database, state, access, readings } = place.open().await?;
     let service = Some(ServiceTables::open(state.clone()).await?);
-    Ok(Backing { database, state: Some(state), service, place: None })
+    Ok(Backing { database, state: Some(state), access: Some(access), readings, service, place: None })
 }
 
 /// AWS, through what retries and what keeps to a share of its quota.
@@ -36,5 +40,5 @@ pub(super) async fn upstream() -> Result<Backing> {
     let opened = open_aws(&TargetSettings::default(), &QuotaSettings::default()).await?;
     let place = AccountRegion::new(&opened.account, &opened.region)?;
     let database = Arc::new(ForeignDatabase::new(opened.store, place.clone()));
-    Ok(Backing { database, state: None, service: None, place: Some(place) })
+    Ok(Backing { database, state: None, access: None, readings: Vec::new(), service: None, place: Some(place) })
 }
