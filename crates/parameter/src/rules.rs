@@ -12,7 +12,7 @@ mod put;
 pub use annotation::{LabelPlan, list_tags_of, merge_tags, plan_labels, plan_unlabels, remove_tags};
 pub use filter::{LabelFilter, matches};
 pub use page::{check_by_path, check_describe, check_get_many, check_history, check_tags, decode_token, encode_token};
-pub use put::{Occupancy, PutPlan, Retention, plan_put, retention};
+pub use put::{Occupancy, PutPlan, Retention, TierLimits, may_take_a_place, plan_put, retention};
 
 use crate::{Operation, ParameterName, StoreError, StoreErrorKind};
 

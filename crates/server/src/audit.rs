@@ -86,6 +86,8 @@ pub struct AuditEntry {
     pub action: Option<Action>,
     /// What it was done to.
     pub touched: Vec<Touched>,
+    /// What about it whoever reads the audit should know: `unchecked-image`.
+    pub flags: Vec<&'static str>,
     /// From where.
     pub source: Option<SocketAddr>,
     /// By what program, as it says of itself.

@@ -21,12 +21,14 @@ pub(crate) struct Call<'a> {
     /// The caller's store.
     pub(crate) store: SharedStore,
     pub(crate) touched: Vec<Touched>,
+    /// What the audit says beside it.
+    pub(crate) flags: Vec<&'static str>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(server: &'a Server, caller: &'a Caller, action: Action) -> Self {
         let store = server.database.store(&caller.place, &caller.arn);
-        Self { server, caller, action, store, touched: Vec::new() }
+        Self { server, caller, action, store, touched: Vec::new(), flags: Vec::new() }
     }
 
     /// Asks whether the caller may do this, and remembers what it is done to.

@@ -73,6 +73,7 @@ enum Protocol {
 struct Outcome {
     caller: Option<Caller>,
     touched: Vec<Touched>,
+    flags: Vec<&'static str>,
 }
 
 impl Server {
@@ -112,6 +113,7 @@ impl Server {
             claimed_key,
             action,
             touched: outcome.touched,
+            flags: outcome.flags,
             source: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
             user_agent: parts.headers.get(USER_AGENT).and_then(|header| header.to_str().ok()).map(str::to_owned),
             status: status.as_u16(),
@@ -165,8 +167,8 @@ impl Server {
         }
         let mut call = Call::new(self, caller, action);
         let answer = operation::run(&mut call, body).await;
-        let touched = call.touched;
-        outcome.touched = touched;
+        let (touched, flags) = (call.touched, call.flags);
+        (outcome.touched, outcome.flags) = (touched, flags);
         Ok(Bytes::from_owner(answer?))
     }
 }

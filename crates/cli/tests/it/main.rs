@@ -52,3 +52,4 @@ mod status;
 mod store_data;
 mod store_database;
 mod verify;
+mod webhooks;

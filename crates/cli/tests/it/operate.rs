@@ -58,6 +58,19 @@ fn the_audit_says_what_was_done_and_is_exported_and_checked() {
 }
 
 #[test]
+fn an_image_that_nobody_looked_for_is_flagged() {
+    let home = Home::new();
+    let server = Server::start(&home, DEV);
+    let put = ["ssm", "put-parameter", "--name", "/ami", "--value", "ami-12345678", "--type", "String"];
+    server.aws(&[&put[..], &["--data-type", "aws:ec2:image"]].concat()).unwrap();
+    server.aws(&["ssm", "put-parameter", "--name", "/text", "--value", "v", "--type", "String"]).unwrap();
+    let entries = json(&home, "store audit query --data data --operation PutParameter");
+    assert_eq!(entries["entries"][0]["flags"], serde_json::json!(["unchecked-image"]));
+    assert!(entries["entries"][1].get("flags").is_none(), "{entries}");
+    json(&home, "store audit verify --data data");
+}
+
+#[test]
 fn each_kind_of_damage_to_the_audit_has_its_exit_code() {
     let damages = [
         ("UPDATE server_audit_batch SET lines = x'28b52ffd' WHERE first = 2", 10),

@@ -26,6 +26,20 @@ impl Occupancy {
     pub const UNLIMITED: Self = Self { standard_is_full: false, advanced_is_full: false };
 }
 
+/// How many parameters an account has in a Region at most, of each tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierLimits {
+    /// Of the standard tier.
+    pub standard: u32,
+    /// Of the advanced tier.
+    pub advanced: u32,
+}
+
+impl TierLimits {
+    /// AWS's own.
+    pub const AWS: Self = Self { standard: 10_000, advanced: 100_000 };
+}
+
 /// What a put writes: everything of the new version but what only the store knows (ARN, time, user).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutPlan {
@@ -100,6 +114,12 @@ pub fn retention(name: &ParameterName, kept: usize, oldest_is_labelled: bool) ->
             "the oldest of its 100 versions bears a label; move the label to a newer version",
         )),
     }
+}
+
+/// Whether `request` may need room in a tier: it makes a parameter, or may bring one into the advanced tier.
+pub fn may_take_a_place(request: &PutRequest, current: Option<&ParameterMetadata>) -> bool {
+    current
+        .is_none_or(|current| current.tier != Tier::Advanced && (request.tier.is_some() || request.policies.is_some()))
 }
 
 /// What `request` makes of a parameter whose newest version is `current`, or of none. [`retention`] is asked beside it.

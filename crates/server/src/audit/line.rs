@@ -80,6 +80,9 @@ pub struct AuditRecord<'a> {
     /// How many calls it stands for: those that were refused without an entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// What about it whoever reads this should know: `unchecked-image`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Cow<'a, str>>,
     /// The last entry that was removed, and its digest; of an [`AuditKind::Checkpoint`] only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<AuditHead>,
@@ -154,6 +157,7 @@ impl<'a> AuditRecord<'a> {
             touched: touched.map(|one| TouchedRecord { name: cut(&one.name), version: one.version }).collect(),
             touched_count: (entry.touched.len() > MAX_TOUCHED).then_some(entry.touched.len() as u64),
             count: None,
+            flags: entry.flags.iter().map(|flag| Cow::Borrowed(*flag)).collect(),
             removed: None,
         }
     }
@@ -254,6 +258,8 @@ mod tests {
                 "\n",
             )
         );
+        let flagged = line_of(&AuditEntry { flags: vec!["unchecked-image"], ..refused() });
+        assert!(flagged.ends_with(",\"took_us\":9,\"flags\":[\"unchecked-image\"]}\n"), "{flagged}");
         let claimed = line_of(&AuditEntry { claimed_key: Some("AKIAEXAMPLE".to_owned()), ..refused() });
         assert!(claimed.contains(r#"Exception","access_key_id":"AKIAEXAMPLE","request_id""#), "{claimed}");
     }

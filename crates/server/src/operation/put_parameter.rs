@@ -35,6 +35,9 @@ fn is_key_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/_-".contains(&byte))
 }
 
+/// The data type of the id of a machine image.
+const IMAGE: &str = "aws:ec2:image";
+
 /// PutParameter's answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -65,6 +68,11 @@ impl Operation for PutParameter {
         }
         let outcome = call.store.put(&request).await?;
         call.note(&request.name, outcome.version);
+        if request.data_type.as_ref().is_some_and(|data_type| data_type.as_str() == IMAGE) {
+            // AWS takes it too, and looks for the image later; here nobody knows of images.
+            call.flags.push("unchecked-image");
+            tracing::warn!(name = %request.name, "a value of the data type {IMAGE} was taken, and no image was looked for");
+        }
         Ok(Answer { version: outcome.version.get(), tier: outcome.tier.as_str() })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parados_parameter::rules::TierLimits;
 use parados_parameter::{AccountRegion, Clock, KeyManagement, SharedStore};
 use sqlx::Connection as _;
 use sqlx::Row as _;
@@ -87,6 +88,7 @@ pub(super) struct Engine {
     pub(super) keys: Keys,
     pub(super) feed: Arc<Feed>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) tier_limits: OnceLock<TierLimits>,
 }
 
 impl PostgresDatabase {
@@ -116,7 +118,11 @@ impl PostgresDatabase {
         let feed = Feed::new();
         let notifier = tokio::spawn(feed::notify(Arc::downgrade(&feed), pool.clone())).abort_handle();
         let id = format!("{:016x}", rand::random::<u64>());
-        Ok(Self { engine: Arc::new(Engine { url, pool, keys, feed, clock }), notifier, id })
+        Ok(Self {
+            engine: Arc::new(Engine { url, pool, keys, feed, clock, tier_limits: OnceLock::new() }),
+            notifier,
+            id,
+        })
     }
 
     /// Makes an empty database a store, as [`open`](Self::open) does, and refuses one that is a store already.
@@ -138,6 +144,12 @@ impl PostgresDatabase {
     /// The store of one account and Region, as [`ParameterDatabase::store`] gives it, by its own type.
     pub fn postgres_store(&self, at: &AccountRegion, user: &str) -> PostgresStore {
         PostgresStore { engine: self.engine.clone(), at: at.clone(), user: user.into() }
+    }
+
+    /// Refuses parameters beyond so many of a tier, of each account and Region; what is there stays. Each that is made is counted with those
+    /// that there are, so that it is worth it where not many are made in a second. The first limits that are given hold.
+    pub fn limit_tiers(&self, limits: TierLimits) {
+        self.engine.tier_limits.get_or_init(|| limits);
     }
 
     /// Its connections.

@@ -1,9 +1,9 @@
 //! Put and delete. Every function works in the transaction of its caller, which holds the lock of the name.
 
 use jiff::Timestamp;
-use parados_parameter::rules::{Occupancy, Retention, not_found, plan_put, retention};
+use parados_parameter::rules::{Occupancy, Retention, TierLimits, may_take_a_place, not_found, plan_put, retention};
 use parados_parameter::{
-    AccountRegion, Operation, ParameterMetadata, ParameterName, Policy, PutOutcome, PutRequest, Tag,
+    AccountRegion, Operation, ParameterMetadata, ParameterName, Policy, PutOutcome, PutRequest, Tag, Tier,
 };
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -41,14 +41,20 @@ const TO_DELETE: &str = "SELECT p.id, p.name, p.newest, v.type FROM parameter p 
      JOIN version v ON v.parameter = p.id AND v.version = p.newest \
      WHERE p.account = $1 AND p.region = $2 AND p.canonical = $3";
 
+/// A row where there is one of the tier `$3` behind the first `$4`.
+const OF_TIER: &str = "SELECT 1 FROM parameter p JOIN version v ON v.parameter = p.id AND v.version = p.newest \
+     WHERE p.account = $1 AND p.region = $2 AND v.tier = $3 LIMIT 1 OFFSET $4";
+
 #[cfg(test)]
-pub(super) const QUERIES: &[(&str, &str)] = &[(NEWEST, "text, text, text"), (TO_DELETE, "text, text, text")];
+pub(super) const QUERIES: &[(&str, &str)] =
+    &[(NEWEST, "text, text, text"), (TO_DELETE, "text, text, text"), (OF_TIER, "text, text, text, bigint")];
 
 /// Who writes, where and when.
 pub(super) struct Author<'a> {
     pub(super) at: &'a AccountRegion,
     pub(super) user: &'a str,
     pub(super) now: Timestamp,
+    pub(super) tier_limits: Option<TierLimits>,
 }
 
 /// PutParameter.
@@ -63,7 +69,11 @@ pub(super) async fn put(
     let row = query.bind(storable(request.name.canonical())).fetch_one(&mut *connection).await?;
     let found: Option<i64> = row.try_get(EXTRA)?;
     let current = found.map(|_| row::metadata(&row, at)).transpose()?;
-    let plan = plan_put(request, current.as_ref(), Occupancy::UNLIMITED)?;
+    let occupancy = match author.tier_limits {
+        Some(limits) if may_take_a_place(request, current.as_ref()) => occupancy(connection, at, limits).await?,
+        _ => Occupancy::UNLIMITED,
+    };
+    let plan = plan_put(request, current.as_ref(), occupancy)?;
     let outcome = plan.outcome();
     let (id, data_key) = match found {
         Some(id) => {
@@ -95,6 +105,23 @@ pub(super) async fn put(
     };
     changing::record(connection, happened).await?;
     Ok(outcome)
+}
+
+/// Which tiers of a place are full. Two names that are made at once see nothing of one another, so that a limit may be passed by as many as are.
+async fn occupancy(
+    connection: &mut PgConnection,
+    at: &AccountRegion,
+    limits: TierLimits,
+) -> Result<Occupancy, Failure> {
+    let mut is_full = async |tier: Tier, limit: u32| {
+        let last = sqlx::query(OF_TIER).bind(at.account()).bind(at.region()).bind(tier.as_str());
+        let last = last.bind(i64::from(limit.saturating_sub(1))).fetch_optional(&mut *connection).await?;
+        Ok::<_, Failure>(limit == 0 || last.is_some())
+    };
+    Ok(Occupancy {
+        standard_is_full: is_full(Tier::Standard, limits.standard).await?,
+        advanced_is_full: is_full(Tier::Advanced, limits.advanced).await?,
+    })
 }
 
 /// DeleteParameter.

@@ -32,7 +32,8 @@ pub struct PostgresStore {
 
 impl PostgresStore {
     fn author(&self) -> Author<'_> {
-        Author { at: &self.at, user: &self.user, now: self.engine.clock.now() }
+        let tier_limits = self.engine.tier_limits.get().copied();
+        Author { at: &self.at, user: &self.user, now: self.engine.clock.now(), tier_limits }
     }
 }
 

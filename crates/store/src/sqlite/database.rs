@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parados_parameter::rules::TierLimits;
 use parados_parameter::{AccountRegion, Clock, KeyManagement, SharedStore};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -61,6 +62,12 @@ impl SqliteDatabase {
     /// Where it is.
     pub fn directory(&self) -> &Path {
         self.0.directory()
+    }
+
+    /// Refuses parameters beyond so many of a tier, of each account and Region; what is there stays. Each that is made is counted with those
+    /// that there are, so that it is worth it where not many are made in a second. The first limits that are given hold.
+    pub fn limit_tiers(&self, limits: TierLimits) {
+        self.0.limit_tiers(limits);
     }
 
     /// Whether the master key is the one that the values are sealed under.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parados_parameter::rules::TierLimits;
 use parados_parameter::{Clock, KeyManagement};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
@@ -53,6 +54,7 @@ pub(super) struct Engine {
     feed: Arc<Feed>,
     clock: Arc<dyn Clock>,
     master_key_fits: bool,
+    tier_limits: OnceLock<TierLimits>,
     // The last, so that a folder is removed when nothing is connected to what is in it.
     location: Location,
 }
@@ -151,6 +153,7 @@ impl Engine {
             feed,
             clock,
             master_key_fits,
+            tier_limits: OnceLock::new(),
             location,
         })
     }
@@ -195,6 +198,16 @@ impl Engine {
     /// Does a write; answers when it is on the disk.
     pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Outcome, Failure> {
         self.queue.submit(work).await
+    }
+
+    /// How many parameters of each tier there may be, from now on.
+    pub(super) fn limit_tiers(&self, limits: TierLimits) {
+        self.tier_limits.get_or_init(|| limits);
+    }
+
+    /// How many parameters of each tier there may be.
+    pub(super) fn tier_limits(&self) -> Option<TierLimits> {
+        self.tier_limits.get().copied()
     }
 
     /// The master keys.

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use parados_parameter::rules::{Occupancy, Retention, not_found, plan_put, retention};
-use parados_parameter::{Operation, ParameterMetadata, ParameterName, Policy, PutOutcome, PutRequest};
+use parados_parameter::rules::{Occupancy, Retention, TierLimits, may_take_a_place, not_found, plan_put, retention};
+use parados_parameter::{Operation, ParameterMetadata, ParameterName, Policy, PutOutcome, PutRequest, Tier};
 use sqlx::Row as _;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
@@ -76,8 +76,15 @@ const TO_DELETE: &str = concat!(
     " AND p.canonical = ?2"
 );
 
+/// A row where there is one of the tier `?2` behind the first `?3`.
+const OF_TIER: &str = concat!(
+    "SELECT 1 FROM parameter p JOIN version v ON v.parameter = p.id AND v.version = p.newest WHERE p.place = ",
+    place_id!(),
+    " AND v.tier = ?2 LIMIT 1 OFFSET ?3"
+);
+
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[NEWEST, ID, TO_DELETE];
+pub(super) const QUERIES: &[&str] = &[NEWEST, ID, TO_DELETE, OF_TIER];
 
 /// PutParameter.
 pub(super) struct Put {
@@ -125,7 +132,7 @@ impl Work for Delete {
     type Outcome = ();
 
     async fn run(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
-        let Author { at, user, now } = &self.author;
+        let Author { at, user, now, .. } = &self.author;
         let found = sqlx::query(TO_DELETE).bind(at.to_string()).bind(self.name.canonical());
         let found = found.fetch_optional(&mut *writing.connection).await?;
         let found = found.ok_or_else(|| not_found(Operation::DeleteParameter, &self.name))?;
@@ -150,13 +157,31 @@ pub(super) async fn delete(connection: &mut SqliteConnection, id: i64) -> Result
     Ok(())
 }
 
+/// Which tiers of a place are full.
+async fn occupancy(connection: &mut SqliteConnection, place: &str, limits: TierLimits) -> Result<Occupancy, Failure> {
+    let mut is_full = async |tier: Tier, limit: u32| {
+        let last = sqlx::query(OF_TIER).bind(place).bind(tier.as_str()).bind(limit.saturating_sub(1));
+        Ok::<_, Failure>(limit == 0 || last.fetch_optional(&mut *connection).await?.is_some())
+    };
+    Ok(Occupancy {
+        standard_is_full: is_full(Tier::Standard, limits.standard).await?,
+        advanced_is_full: is_full(Tier::Advanced, limits.advanced).await?,
+    })
+}
+
 async fn put(writing: &mut Writing<'_>, author: &Author, request: &PutRequest) -> Result<PutOutcome, Failure> {
-    let Author { at, user, now } = author;
+    let Author { at, user, now, tier_limits } = author;
     let row = sqlx::query(NEWEST).bind(at.to_string()).bind(request.name.canonical());
     let row = row.fetch_one(&mut *writing.connection).await?;
     let id: Option<i64> = row.try_get(EXTRA)?;
     let current = id.map(|_| row::metadata(&row, at)).transpose()?;
-    let plan = plan_put(request, current.as_ref(), Occupancy::UNLIMITED)?;
+    let occupancy = match tier_limits {
+        Some(limits) if may_take_a_place(request, current.as_ref()) => {
+            occupancy(writing.connection, &at.to_string(), *limits).await?
+        }
+        _ => Occupancy::UNLIMITED,
+    };
+    let plan = plan_put(request, current.as_ref(), occupancy)?;
     let outcome = plan.outcome();
     let place = at.to_string();
     let (data_key, write) = match id {

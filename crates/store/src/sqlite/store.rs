@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parados_parameter::rules::TierLimits;
 use parados_parameter::{
     AccountRegion, ByPathRequest, DescribeRequest, GetManyOutcome, HistoryEntry, HistoryRequest, Label, LabelOutcome,
     Operation, Page, Parameter, ParameterMetadata, ParameterName, ParameterReference, ParameterStore, PutOutcome,
@@ -23,6 +24,7 @@ pub(super) struct Author {
     pub(super) at: AccountRegion,
     pub(super) user: Arc<str>,
     pub(super) now: Timestamp,
+    pub(super) tier_limits: Option<TierLimits>,
 }
 
 /// The store of one account and Region, as one user has it.
@@ -40,7 +42,8 @@ impl SqliteStore {
     }
 
     fn author(&self) -> Author {
-        Author { at: self.at.clone(), user: self.user.clone(), now: self.engine.now() }
+        let (at, user, now) = (self.at.clone(), self.user.clone(), self.engine.now());
+        Author { at, user, now, tier_limits: self.engine.tier_limits() }
     }
 }
 

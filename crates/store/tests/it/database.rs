@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use parados_parameter::clock::ManualClock;
 use parados_parameter::conformance::{self, Capabilities};
+use parados_parameter::rules::TierLimits;
 use parados_parameter::{
     AccountRegion, DescribeRequest, Label, ParameterReference, ParameterStore as _, ParameterType, Policy, PutRequest,
     SharedStore, StoreErrorKind, Tag, TierRequest, Version,
@@ -285,4 +286,39 @@ async fn a_secret_of_the_server_opens_with_its_words_in_its_database() {
     database.ping().await.unwrap();
     database.close().await;
     database.ping().await.unwrap_err();
+}
+
+/// What a tier that is full does, in a store whose limits are two standard parameters and one advanced one.
+pub(crate) async fn assert_tiers_are_limited(store: &SharedStore) {
+    let refused = async |request: &PutRequest| store.put(request).await.unwrap_err().kind;
+    let advanced = |text: &str| PutRequest { tier: Some(TierRequest::Advanced), ..overwrite(text, "v") };
+    for text in ["/1", "/2"] {
+        store.put(&request(text, "v")).await.unwrap();
+    }
+    assert_eq!(refused(&request("/3", "v")).await, StoreErrorKind::ParameterLimitExceeded);
+    store.put(&overwrite("/1", "w")).await.unwrap();
+    let intelligent = PutRequest { tier: Some(TierRequest::IntelligentTiering), ..request("/3", "v") };
+    assert_eq!(store.put(&intelligent).await.unwrap().tier, parados_parameter::Tier::Advanced);
+    assert_eq!(refused(&advanced("/4")).await, StoreErrorKind::ParameterLimitExceeded);
+    assert_eq!(refused(&advanced("/1")).await, StoreErrorKind::ParameterLimitExceeded);
+    store.put(&overwrite("/3", "w")).await.unwrap();
+    store.delete(&name("/3")).await.unwrap();
+    store.put(&advanced("/1")).await.unwrap();
+    store.put(&request("/5", "v")).await.unwrap();
+    assert_eq!(refused(&request("/6", "v")).await, StoreErrorKind::ParameterLimitExceeded);
+}
+
+pub(crate) const FEW: TierLimits = TierLimits { standard: 2, advanced: 1 };
+
+#[tokio::test]
+async fn a_tier_takes_as_many_as_it_is_limited_to_in_each_place() {
+    let directory = new_directory().await;
+    let database = database(&directory).await;
+    let before = database.store(&at("123456789012/eu-west-2"), "somebody");
+    for text in ["/1", "/2", "/3"] {
+        before.put(&request(text, "v")).await.unwrap();
+    }
+    database.limit_tiers(FEW);
+    assert_tiers_are_limited(&database.store(&at(HERE), "somebody")).await;
+    before.put(&overwrite("/3", "w")).await.unwrap();
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parados_backup::restore::StoreIdentity;
 use parados_backup::target::StoreKind;
+use parados_parameter::rules::TierLimits;
 use parados_parameter::{AccountRegion, SharedStore};
 use parados_server::Reading;
 use parados_server::principal::{AccessTables, DatabaseSeal};
@@ -132,6 +133,11 @@ pub(crate) struct Opened {
 impl Place {
     /// Opens what is there, and makes it where there is nothing.
     pub(crate) async fn open(&self) -> Result<Opened> {
+        self.open_with(None).await
+    }
+
+    /// As [`open`](Self::open), with limits to how many parameters of a tier there may be.
+    pub(crate) async fn open_with(&self, tiers: Option<TierLimits>) -> Result<Opened> {
         match self {
             Self::Folder(folder) => {
                 if !EmbeddedStore::exists(folder) {
@@ -141,12 +147,14 @@ impl Place {
                 if !database.master_key_fits() {
                     return Err(wrong_master_key(folder));
                 }
+                tiers.into_iter().for_each(|tiers| database.limit_tiers(tiers));
                 let state = ServerState::open(folder).await?;
                 let access = state.clone();
                 Ok(Opened { database: Arc::new(database), state, access, readings: Vec::new() })
             }
             Self::Database(settings) => {
                 let database = open_postgres_database(settings, Some(MasterKeySource::File)).await?;
+                tiers.into_iter().for_each(|tiers| database.limit_tiers(tiers));
                 let state = ServerState::Postgres(database.pool_beside(STATE_CONNECTIONS));
                 let access = ServerState::Postgres(database.pool_beside(ACCESS_CONNECTIONS));
                 let readings = pool_readings(database.pool());

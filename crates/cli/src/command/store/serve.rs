@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use jiff::SignedDuration;
 use parados_parameter::SystemClock;
+use parados_parameter::rules::TierLimits;
 use parados_server::limit::RateLimits;
 use parados_server::principal::Directory;
 use parados_server::state::ServerState;
@@ -28,6 +29,9 @@ use crate::cli::GlobalArgs;
 use crate::error::{Failure, FailureKind, Result};
 use crate::output::note;
 use crate::runtime;
+
+/// The quotas of AWS itself.
+const AWS_QUOTAS: &str = "aws";
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -57,7 +61,8 @@ pub(crate) struct Args {
     /// Listen without TLS where others can see what goes by, as behind a proxy that does TLS
     #[arg(long)]
     insecure_http: bool,
-    /// How often may be called: none, aws for AWS's own quotas, or a file with rates of each account and each principal
+    /// How often may be called: none, aws for AWS's own quotas, or a file with rates of each account and each principal. With aws an account
+    /// has at most 10,000 standard and 100,000 advanced parameters in a Region
     #[arg(long, value_name = "QUOTAS", default_value = "none")]
     quotas: String,
     /// What becomes of a write that was signed once and is sent again
@@ -133,7 +138,7 @@ pub(crate) fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let (listener, admin) = (listen(args)?, args.operate.admin_listener(args.dev)?);
     runtime::run_server(async |stop| {
         let Backing { database, state, access, mut readings, service, place } = match &place {
-            Some(place) => backing::open(place).await?,
+            Some(place) => backing::open(place, (args.quotas == AWS_QUOTAS).then_some(TierLimits::AWS)).await?,
             None => backing::upstream().await?,
         };
         let signed = match access {
@@ -269,7 +274,7 @@ async fn signed_access(
 fn limits(quotas: &str) -> Result<RateLimits> {
     match quotas {
         "none" => Ok(RateLimits::default()),
-        "aws" => Ok(RateLimits::aws()),
+        AWS_QUOTAS => Ok(RateLimits::aws()),
         file => {
             let failed = |why: String| {
                 Failure::configuration(format!("--quotas {file}: {why}")).hint("it is none, aws, or a file in YAML")

@@ -70,8 +70,22 @@ async fn a_newer_schema_is_refused_and_left_alone_in_postgresql() {
     home.open().await;
     home.postgres.psql("test_0", "UPDATE store SET schema_version = schema_version + 1");
     let error = try_open(&home.url, &home.key(), true).await.unwrap_err();
-    assert!(matches!(error, PostgresOpenError::NewerSchema { found: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, PostgresOpenError::NewerSchema { found: 3, known: 2, .. }), "{error:?}");
     assert!(error.to_string().contains("use a newer release"), "{error}");
+    assert_eq!(home.postgres.psql("test_0", "SELECT schema_version FROM store"), "3\n");
+}
+
+#[tokio::test]
+async fn a_database_of_schema_1_is_brought_to_this_one() {
+    let home = Home::new();
+    home.open().await.store(&place(1), "tester").put(&request("/a", "v")).await.unwrap();
+    let undone = "DROP TABLE next_master_key; DROP TABLE key_holder; UPDATE store SET schema_version = 1";
+    home.postgres.psql("test_0", undone);
+    let database = home.open().await;
+    let to = parados_store::MasterKeySource::File;
+    assert_eq!(database.rekey(&to, std::time::Duration::ZERO, &mut |_| {}).await.unwrap().wrapped, 1);
+    let read = database.store(&place(1), "tester").get(&ParameterReference::newest(name("/a"))).await.unwrap();
+    assert_eq!(read.value.reveal(), "v");
     assert_eq!(home.postgres.psql("test_0", "SELECT schema_version FROM store"), "2\n");
 }
 

@@ -8,6 +8,7 @@ use parados_parameter::{ParameterReference, Policy, PutRequest, SharedStore, Sto
 use parados_store::{ChangeCursor, ChangeKind, ParameterDatabase as _, PostgresDatabase, SweepReport};
 
 use super::{Home, place};
+use crate::database::{FEW, assert_tiers_are_limited};
 use crate::{name, overwrite, request};
 
 async fn three(home: &Home) -> Vec<Arc<PostgresDatabase>> {
@@ -127,4 +128,13 @@ async fn a_policy_acts_once_however_many_servers_sweep() {
     let changes = servers[2].changes(&ChangeCursor::default(), 1000).await.unwrap().changes;
     let count = |kind| changes.iter().filter(|change| change.kind == kind).count();
     assert_eq!((count(ChangeKind::ExpirationNotification), count(ChangeKind::Expiration)), (10, 10));
+}
+
+#[tokio::test]
+async fn a_tier_takes_as_many_as_it_is_limited_to() {
+    let home = Home::new();
+    let database = home.open().await;
+    database.limit_tiers(FEW);
+    assert_tiers_are_limited(&database.store(&place(1), "tester")).await;
+    home.open().await.store(&place(1), "tester").put(&request("/unlimited", "v")).await.unwrap();
 }

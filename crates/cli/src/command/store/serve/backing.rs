@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use parados_parameter::AccountRegion;
+use parados_parameter::rules::TierLimits;
 use parados_server::state::ServerState;
 use parados_server::{ForeignDatabase, Reading, ServiceTables};
 use parados_store::ParameterDatabase;
@@ -29,8 +30,8 @@ pub(super) struct Backing {
 }
 
 /// Opens what is in `place`, and makes it where there is nothing.
-pub(super) async fn open(place: &Place) -> Result<Backing> {
-    let Opened { database, state, access, readings } = place.open().await?;
+pub(super) async fn open(place: &Place, tiers: Option<TierLimits>) -> Result<Backing> {
+    let Opened { database, state, access, readings } = place.open_with(tiers).await?;
     let service = Some(ServiceTables::open(state.clone()).await?);
     Ok(Backing { database, state: Some(state), access: Some(access), readings, service, place: None })
 }
