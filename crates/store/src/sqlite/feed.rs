@@ -71,8 +71,11 @@ impl Feed {
         let mut told = self.told();
         match page.changes.last() {
             Some(last) if page.changes.len() <= NAMED && !page.is_behind_a_gap => {
-                *told = (*told).max(last.cursor.major);
-                self.tell(page.changes.into_iter().map(|change| (change.place, change.name)).collect());
+                let last = last.cursor.major;
+                // Of what this process committed while it was read, it has told meanwhile.
+                let new = page.changes.into_iter().filter(|change| change.cursor.major > *told);
+                self.tell(new.map(|change| (change.place, change.name)).collect());
+                *told = (*told).max(last);
             }
             _ => {
                 self.send(None);
