@@ -26,6 +26,7 @@ mod open_error;
 mod postgres;
 mod private_file;
 mod rekey;
+mod row;
 mod seal;
 mod span;
 mod sqlite;
