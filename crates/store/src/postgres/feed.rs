@@ -161,10 +161,14 @@ async fn listen(pool: PgPool, heard: Weak<Notify>) {
         if let Ok(mut listener) = PgListener::connect_with(&pool).await
             && listener.listen(CHANNEL).await.is_ok()
         {
-            // None is a lost connection: what was notified meanwhile is not known.
-            while listener.try_recv().await.is_ok() {
+            // What was notified before it listened is not known, nor what while it has lost its connection, which is none.
+            loop {
                 let Some(heard) = heard.upgrade() else { return };
                 heard.notify_one();
+                drop(heard);
+                if listener.try_recv().await.is_err() {
+                    break;
+                }
             }
         }
         tokio::time::sleep(LISTEN_AGAIN).await;
