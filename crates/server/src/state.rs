@@ -128,6 +128,8 @@ impl ServerState {
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new()
             .max_connections(2)
+            // A file does not go away between two calls, and asking costs as much as a statement.
+            .test_before_acquire(false)
             .connect_with(options)
             .await
             .map_err(StateError::database("open the server's own database"))?;

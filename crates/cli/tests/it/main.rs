@@ -35,6 +35,7 @@ mod infra_check;
 mod infra_import;
 mod infra_picture;
 mod infra_store;
+mod infra_targets;
 mod infra_watch;
 mod key;
 mod kill;

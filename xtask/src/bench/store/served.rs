@@ -1,6 +1,7 @@
 //! A server that is measured: how each is started, with which credentials it is called, and that it ends.
 
 use std::fs;
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +13,7 @@ use crate::bench::{Bench, output};
 use crate::failure::Failure;
 use crate::venv;
 
-/// How long a server may take to listen.
+/// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is asked whether it does.
 const GLANCE: Duration = Duration::from_millis(1);
@@ -121,11 +122,11 @@ impl<'a> Served<'a> {
         environment.push(("BENCH_ADDRESS", format!("127.0.0.1:{port}")));
         environment.push(("BENCH_PARAMETERS", parameters.to_string()));
         let mut served = Self { bench, process, shown: shown.to_owned(), environment, first_answer: Duration::ZERO };
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while !answers(port) {
             let ended = served.process.try_wait().is_ok_and(|status| status.is_some());
             if ended || start.elapsed() > PATIENCE {
                 let said = fs::read_to_string(&log).unwrap_or_default();
-                return Err(Failure::Other(format!("{program} does not listen: {said}")));
+                return Err(Failure::Other(format!("{program} does not answer: {said}")));
             }
             thread::sleep(GLANCE);
         }
@@ -150,7 +151,7 @@ impl<'a> Served<'a> {
         &self.shown
     }
 
-    /// From the start of the process until it took a connection.
+    /// From the start of the process until it answered.
     pub(super) fn first_answer_milliseconds(&self) -> u128 {
         self.first_answer.as_millis()
     }
@@ -177,6 +178,16 @@ fn testing(region: &str) -> Vec<(&'static str, String)> {
         ("AWS_ACCESS_KEY_ID", "testing".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "testing".to_owned()),
     ]
+}
+
+/// Whether a request has an answer, be it that it is not signed.
+fn answers(port: u16) -> bool {
+    let ask = || -> io::Result<usize> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")?;
+        stream.read(&mut [0])
+    };
+    ask().is_ok_and(|read| read > 0)
 }
 
 /// A port that was free a moment ago: of the three servers only one can be given port 0 and says what it became.
