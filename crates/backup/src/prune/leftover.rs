@@ -3,6 +3,9 @@
 //! Nothing says of which target they are, so they are looked at only when all targets are, and only when nothing at all is damaged:
 //! what cannot be read may name one. The longest of the rules' grace times counts, and at least a day: a backup writes its object
 //! before the manifest that names it, and so does one that is under way.
+//!
+//! So it is with the files of a folder that were never completed, but for this: no listing ever showed them, and nothing can name them. So they
+//! bear no mark, go when they have not been written to for as long, and go where something is damaged too.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +16,7 @@ use serde::Serialize;
 use super::report::{Action, Outcome};
 use super::{PruneContext, PruneError, PruneRequest};
 use crate::report::chain;
-use crate::repository::{LeftoverMark, Records, Repository, RepositoryError, SealedObject, SnapshotFilter};
+use crate::repository::{LeftoverMark, Records, Repository, RepositoryError, SealedObject, SnapshotFilter, StagedFile};
 
 /// However short the grace times are, what is younger than this is left alone.
 const LEAST_AGE: SignedDuration = SignedDuration::from_hours(24);
@@ -25,12 +28,14 @@ pub struct LeftoverPlan {
     pub refused: Vec<String>,
     /// The objects, by key.
     pub objects: Vec<PlannedLeftover>,
+    /// In a folder: files that were never completed, by name, because what wrote them was killed.
+    pub staged: Vec<PlannedLeftover>,
 }
 
-/// An object that nothing names, or the mark of one that there is no more.
+/// An object that nothing names, or the mark of one that there is no more, or a file that was never completed.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PlannedLeftover {
-    /// Its key; that of the mark, where that is all there is.
+    /// Its key; that of the mark, where that is all there is; the file's path in the folder.
     pub key: String,
     /// Its size in bytes.
     pub bytes: u64,
@@ -51,22 +56,29 @@ pub struct PlannedLeftover {
     /// The key of a mark that is taken away.
     #[serde(skip)]
     stray: Option<String>,
+    #[serde(skip)]
+    file: Option<StagedFile>,
 }
 
 impl LeftoverPlan {
     /// Whether anything is done.
     pub fn changes(&self) -> bool {
-        self.refused.is_empty() && self.objects.iter().any(|one| one.action.changes())
+        self.done().any(|one| one.action.changes())
     }
 
     /// With how many of them this is done.
     pub fn count(&self, action: Action) -> usize {
-        self.objects.iter().filter(|one| one.action == action && self.refused.is_empty()).count()
+        self.done().filter(|one| one.action == action).count()
+    }
+
+    /// Those that something is done with, as their actions say.
+    fn done(&self) -> impl Iterator<Item = &PlannedLeftover> {
+        self.objects.iter().filter(|_| self.refused.is_empty()).chain(&self.staged)
     }
 
     /// Whether something of what was to be done was not.
     pub(super) fn failed(&self) -> bool {
-        self.objects.iter().any(|one| matches!(one.outcome, Some(Outcome::Failed(_) | Outcome::Left(_))))
+        self.done().any(|one| matches!(one.outcome, Some(Outcome::Failed(_) | Outcome::Left(_))))
     }
 }
 
@@ -84,7 +96,7 @@ pub(super) async fn plan(
     // The objects are listed before what names them: what is committed meanwhile is seen to be named.
     let objects = repository.sealed_objects_without(&BTreeSet::new()).await?;
     let Named { keys, damaged } = Named::read(repository).await?;
-    let mut plan = LeftoverPlan { refused: damaged, objects: Vec::new() };
+    let mut plan = LeftoverPlan { refused: damaged, ..LeftoverPlan::default() };
     let rules = request.rules.iter().map(|rule| rule.grace.after(Timestamp::UNIX_EPOCH));
     let longest = rules.max().unwrap_or(Timestamp::UNIX_EPOCH).duration_since(Timestamp::UNIX_EPOCH).max(LEAST_AGE);
     let after = |at: Timestamp| at.saturating_add(longest).unwrap_or(Timestamp::MAX);
@@ -92,7 +104,25 @@ pub(super) async fn plan(
         plan.objects.push(planned(object, &marks, now, after));
     }
     plan.objects.extend(strays(&marks, &plan.objects));
+    let staged = repository.staged_files().await?;
+    plan.staged = staged.into_iter().map(|file| planned_file(file, now, after)).collect();
     Ok(plan)
+}
+
+fn planned_file(file: StagedFile, now: Timestamp, after: impl Fn(Timestamp) -> Timestamp) -> PlannedLeftover {
+    let due = after(file.written_at);
+    let action = if due <= now { Action::Remove } else { Action::Keep };
+    PlannedLeftover {
+        key: file.name.clone(),
+        bytes: file.size,
+        written_at: file.written_at,
+        action,
+        due: Some(due),
+        outcome: None,
+        mark: None,
+        stray: None,
+        file: Some(file),
+    }
 }
 
 fn planned(
@@ -110,7 +140,17 @@ fn planned(
         Some(_) => (Action::Wait, Some(due)),
     };
     let SealedObject { key, size, written_at } = object;
-    PlannedLeftover { key, bytes: size, written_at, action, due, outcome: None, mark: mark.cloned(), stray: None }
+    PlannedLeftover {
+        key,
+        bytes: size,
+        written_at,
+        action,
+        due,
+        outcome: None,
+        mark: mark.cloned(),
+        stray: None,
+        file: None,
+    }
 }
 
 /// The marks of what is named after all, of what is gone, of what is another object now; and those that cannot be used.
@@ -127,6 +167,7 @@ fn strays(marks: &Records<LeftoverMark>, planned: &[PlannedLeftover]) -> Vec<Pla
         outcome: None,
         mark: None,
         stray: Some(key.clone()),
+        file: None,
     };
     unused.chain(damaged).map(stray).collect()
 }
@@ -162,7 +203,16 @@ pub(super) async fn apply(context: &PruneContext, plan: &mut LeftoverPlan, at: T
         return;
     }
     let repository = &context.verify.repository;
-    let named = match plan.count(Action::Remove) {
+    for one in plan.staged.iter_mut().filter(|one| one.action.changes()) {
+        if let Some(file) = &one.file {
+            let removed = repository.remove_staged(file).await;
+            one.outcome = Some(removed.map_or_else(|error| Outcome::Failed(chain(&error)), |()| Outcome::Done));
+        }
+    }
+    if !plan.refused.is_empty() {
+        return;
+    }
+    let named = match plan.objects.iter().filter(|one| one.action == Action::Remove).count() {
         0 => Ok(Named { keys: BTreeSet::new(), damaged: Vec::new() }),
         _ => Named::read(repository).await,
     };

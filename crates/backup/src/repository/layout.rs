@@ -131,14 +131,32 @@ pub(super) fn is_leftover_mark(key: &Path) -> bool {
 
 /// Whether it is a key that the sealed document of a backup has, or of one that was sealed again.
 pub(super) fn is_sealed_data_key(key: &str) -> bool {
-    let parts: Option<(&str, &str)> = key.split_once('/');
+    is_document_key(key) && key.ends_with(DATA_SUFFIXES[0])
+}
+
+/// Whether it is a key that the document of a backup has, sealed or not.
+fn is_document_key(key: &str) -> bool {
     let is_one = |(folder, name): (&str, &str)| {
         Date::strptime("%Y-%m-%d", folder).is_ok()
             && name.starts_with("ssm-backup-")
-            && name.ends_with(DATA_SUFFIXES[0])
+            && DATA_SUFFIXES.into_iter().any(|suffix| name.ends_with(suffix))
             && !name.contains('/')
     };
-    is_data_key(key) && parts.is_some_and(is_one)
+    is_data_key(key) && key.split_once('/').is_some_and(is_one)
+}
+
+/// Whether it is the name, in a folder, of a file that is not complete: an object's key, `#` and a number, or whatever is below `.staging/`.
+pub(super) fn is_staged(name: &str) -> bool {
+    if name.split_once('/').is_some_and(|(folder, _)| folder == STAGING) {
+        return true;
+    }
+    let Some((key, number)) = name.rsplit_once('#') else { return false };
+    let top = key.split_once('/').map(|(folder, _)| folder);
+    let is_object = match top {
+        None => [MARKER, LATEST].contains(&key),
+        Some(folder) => RESERVED.contains(&folder) || is_document_key(key),
+    };
+    is_object && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What is written to learn the time. `number` is random.
@@ -324,6 +342,24 @@ mod tests {
         for key in [&manifest, MARKER, LATEST, "keys/a.age", "removed/a/1.removed", "", "/", "../a", "a//b", "locks/a"]
         {
             assert!(!is_data_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn only_what_would_become_an_object_is_a_file_that_is_not_complete() {
+        let manifest = manifest(&target(), 1);
+        let at = Timestamp::UNIX_EPOCH;
+        for key in
+            [data_key("dev", at, true), data_key("a#1", at, false), manifest.clone(), marker(), latest(), clock(7)]
+        {
+            assert!(is_staged(&format!("{key}#12")), "{key}");
+            assert!(!is_staged(key.as_ref()), "{key}");
+        }
+        assert!(is_staged(staging(7).as_ref()) && is_staged(&format!("{}#1", staging(7))));
+        for name in
+            ["notes#1", "2025-10-15/notes.json#1", "archive/a.json#1", "parados.json#", "parados.json#1a", ".staging"]
+        {
+            assert!(!is_staged(name), "{name}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The objects of a repository: where they are opened, and the few things that are done with them, each with its errors sorted.
 //!
 //! Nothing here deletes or overwrites, but [`Objects::replace`], which is for `latest.txt`, [`Objects::delete`], which is for
-//! pruning, and the removal of a local file that was staged and never visible.
+//! pruning, and the removal of a local file that was staged and never visible, as [`staged`](super::staged)'s.
 
 use std::fs;
 use std::ops::Range;
@@ -87,6 +87,8 @@ pub struct Objects {
     completion: Completion,
     /// For messages: where the bucket has to be.
     region: Option<Arc<str>>,
+    /// Where the files are, when they are in a folder.
+    folder: Option<Arc<std::path::Path>>,
 }
 
 /// The size, the beginning and the end of what was written: tells our own object from another's without reading it whole.
@@ -114,12 +116,17 @@ impl Ends {
 impl Objects {
     /// The objects in `store`, called `location` in messages.
     pub fn new(store: Arc<dyn ObjectStore>, location: &str, completion: Completion) -> Self {
-        Self { store, location: location.into(), completion, region: None }
+        Self { store, location: location.into(), completion, region: None, folder: None }
     }
 
     /// The URL, for messages.
     pub fn location(&self) -> &str {
         &self.location
+    }
+
+    /// The folder that they are in; none of a bucket's.
+    pub(super) fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
     }
 
     pub(super) fn store(&self) -> &Arc<dyn ObjectStore> {
@@ -340,7 +347,8 @@ impl RepositoryUrl {
             }
         };
         let region = options.s3.as_ref().filter(|_| matches!(self, Self::S3(_))).map(|s3| s3.region.as_str().into());
-        Ok(Objects { region, ..Objects::new(store, &location, completion) })
+        let folder = self.folder().map(Arc::from);
+        Ok(Objects { region, folder, ..Objects::new(store, &location, completion) })
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Finished {
 /// It becomes visible when [`finish`](Self::finish) returns, whole, and only where there was none of that key: when another
 /// process took the key of a data object meanwhile, it stands under the next second's that is free. Dropped or
 /// aborted before that, nothing of it is ever visible; what was sent is taken back in the background. (A process that is
-/// killed can leave parts behind that no listing shows: in S3 until a lifecycle rule removes them, in a folder under `.staging/`.)
+/// killed can leave parts behind that no listing shows: in S3 until a lifecycle rule removes them, in a folder until they are [swept](super::StagedFile).)
 ///
 /// [`write`](io::Write::write) waits while two parts are on their way, so it belongs into `spawn_blocking`; it panics in a
 /// task.

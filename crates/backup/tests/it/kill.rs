@@ -16,7 +16,9 @@ use parados_backup::document::Digest;
 use parados_backup::event::NoObserver;
 use parados_backup::manifest::Previous;
 use parados_backup::report::BackupReport;
-use parados_backup::repository::{Completion, Objects, PART_BYTES, SnapshotFilter};
+use parados_backup::repository::{
+    Completion, Objects, OpenOptions, PART_BYTES, Repository, RepositoryUrl, SnapshotFilter,
+};
 use parados_backup::verdict::Verdict;
 use parados_parameter::memory::MemoryStoreOptions;
 use parados_parameter::{ParameterType, PutRequest, Secret, TierRequest};
@@ -168,6 +170,7 @@ async fn kill_everywhere(test: &str, scenario: Scenario) {
     }
 
     let mut counts = [0, 0];
+    let mut left_over = 0;
     for (nth, call) in calls.iter().enumerate() {
         // What a large document has for itself is its upload.
         if scenario == Scenario::Large && !["begin", "part", "complete", "rename"].contains(call) {
@@ -195,15 +198,51 @@ async fn kill_everywhere(test: &str, scenario: Scenario) {
             assert!(found == least || found == least + 1, "{place}: {found} snapshots");
             counts[found - least] += 1;
 
+            let unfinished = not_completed(&folder, Path::new(""));
+            assert!(!unfinished.is_empty() || effect != Effect::KillMiddle, "{place}: it was in the middle of nothing");
+            left_over += unfinished.len();
             let next = back_up(scenario, 3, &folder, &undisturbed(&folder)).await;
             assert_eq!((next.verdict, next.sequence), (Verdict::Complete, Some(found as u64 + 1)), "{place}: {next:?}");
             assert_eq!(next.parameter_count, 10, "{place}");
             assert_eq!(check(scenario, &folder).await, found + 1, "{place}");
+
+            // What it was writing is found, and nothing else is, and goes without harm.
+            assert_eq!(swept(&folder).await, unfinished, "{place}");
+            assert_eq!(not_completed(&folder, Path::new("")), [""; 0], "{place}");
+            assert_eq!(check(scenario, &folder).await, found + 1, "{place}");
             std::fs::remove_dir_all(&folder).unwrap();
         }
     }
+    assert!(left_over >= 3, "it left {left_over} files");
     assert!(counts[0] > 3, "killed before the commit: {counts:?}");
     assert_eq!(counts[1] > 0, scenario != Scenario::Large, "killed after the commit: {counts:?}");
+}
+
+/// The names of the files below a folder that are no objects: of those that a killed process was writing.
+fn not_completed(folder: &Path, name: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder.join(name)).unwrap().map(|entry| entry.unwrap()) {
+        let name = name.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => found.extend(not_completed(folder, &name)),
+            false => found.extend(
+                name.to_str().filter(|name| name.contains('#') || name.starts_with(".staging/")).map(Into::into),
+            ),
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Removes what the repository says was never completed; the names.
+async fn swept(folder: &Path) -> Vec<String> {
+    let objects = RepositoryUrl::Folder(folder.to_owned()).open(&OpenOptions::default()).unwrap();
+    let repository = Repository::open(objects).await.unwrap();
+    let found = repository.staged_files().await.unwrap();
+    for file in &found {
+        repository.remove_staged(file).await.unwrap();
+    }
+    found.into_iter().map(|file| file.name).collect()
 }
 
 /// What is no repository yet holds at most the data object of a first backup, which nothing names.

@@ -117,7 +117,7 @@ fn question(report: &PruneReport) -> String {
     match report.leftovers.as_ref().filter(|leftovers| leftovers.changes()) {
         None => format!("{snapshots}?"),
         Some(leftovers) => format!(
-            "{snapshots}; of objects that nothing names remove {} and mark {}?",
+            "{snapshots}; of what nothing names remove {} and mark {}?",
             leftovers.count(Action::Remove),
             leftovers.count(Action::Mark)
         ),
@@ -144,15 +144,22 @@ fn text(output: Output, report: &PruneReport) -> String {
             ));
         }
     }
-    if let Some(leftovers) = report.leftovers.as_ref().filter(|leftovers| !leftovers.objects.is_empty()) {
-        text.push_str(&format!("objects that nothing names: {}\n", leftovers.objects.len()));
-        leftovers.refused.iter().for_each(|why| text.push_str(&format!("refused: {}\n", output::printable(why))));
-        text.push_str(&output.table(
-            &["OBJECT", "WRITTEN", "BYTES", "ACTION", "WHY", "OUTCOME"],
-            leftovers.objects.iter().map(|object| leftover_row(object, leftovers.refused.is_empty())),
-        ));
+    if let Some(leftovers) = &report.leftovers {
+        let (objects, staged) = (&leftovers.objects, &leftovers.staged);
+        leftovers_text(&mut text, output, "objects that nothing names", objects, &leftovers.refused);
+        leftovers_text(&mut text, output, "files that were never completed", staged, &[]);
     }
     text
+}
+
+fn leftovers_text(text: &mut String, output: Output, what: &str, all: &[PlannedLeftover], refused: &[String]) {
+    if all.is_empty() {
+        return;
+    }
+    text.push_str(&format!("{what}: {}\n", all.len()));
+    refused.iter().for_each(|why| text.push_str(&format!("refused: {}\n", output::printable(why))));
+    let rows = all.iter().map(|one| leftover_row(one, refused.is_empty()));
+    text.push_str(&output.table(&["OBJECT", "WRITTEN", "BYTES", "ACTION", "WHY", "OUTCOME"], rows));
 }
 
 fn leftover_row(object: &PlannedLeftover, is_done: bool) -> Vec<String> {
@@ -163,7 +170,7 @@ fn leftover_row(object: &PlannedLeftover, is_done: bool) -> Vec<String> {
         _ => due.unwrap_or_default(),
     };
     vec![
-        object.key.clone(),
+        output::printable(&object.key).to_string(),
         object.written_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
         object.bytes.to_string(),
         if is_done { object.action.to_string() } else { "none".to_owned() },

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -107,6 +108,21 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found.into_iter().map(|(path, bytes)| (path.strip_prefix(folder).unwrap().to_owned(), bytes)).collect()
 }
 
+/// What [`files`] leaves out.
+fn staged(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match path.is_dir() {
+            true => found.extend(staged(&path)),
+            false => found.extend(Some(path).filter(|path| {
+                let path = path.to_string_lossy();
+                path.contains('#') || path.contains("/.staging/")
+            })),
+        }
+    }
+    found
+}
+
 fn count(folder: &Path, ending: &str) -> usize {
     files(folder).keys().filter(|path| path.to_string_lossy().ends_with(ending)).count()
 }
@@ -118,7 +134,7 @@ fn a_copy_that_is_killed_anywhere_is_ended_by_the_next_and_is_the_same() {
     scene.json("copy --to second", 0);
     let expected = files(&there);
     assert!(expected == files(&scene.repository()));
-    let mut stood = BTreeSet::new();
+    let (mut stood, mut left_over) = (BTreeSet::new(), 0);
     for wanted in (1..expected.len()).step_by(3) {
         scene.begin_again();
         let killed = scene.killed("copy --to second", || files(&there).len() >= wanted);
@@ -135,8 +151,26 @@ fn a_copy_that_is_killed_anywhere_is_ended_by_the_next_and_is_the_same() {
         let (found, names) = (files(&there), expected.keys().collect::<Vec<_>>());
         assert_eq!(found.keys().collect::<Vec<_>>(), names, "killed after {arrived} objects");
         assert!(found == expected, "killed after {arrived} objects");
+
+        // What it was writing stays as long as it is young, and is swept when it is not.
+        const PRUNE: &str = "prune --keep-last 99 --repository second --yes";
+        let unfinished = staged(&there);
+        let young = scene.json(PRUNE, 0)["leftovers"]["staged"].clone();
+        let is_kept = |one: &Value| one["action"] == "keep" && one["outcome"].is_null();
+        assert!(young.as_array().unwrap().iter().all(is_kept) && staged(&there) == unfinished, "{young}");
+        for path in &unfinished {
+            let aged = SystemTime::now() - Duration::from_hours(30 * 24);
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(aged).unwrap();
+        }
+        let swept = scene.json(PRUNE, 0)["leftovers"]["staged"].clone();
+        let is_gone = |one: &Value| one["action"] == "remove" && one["outcome"]["is"] == "done";
+        assert!(swept.as_array().unwrap().iter().all(is_gone), "{swept}");
+        assert_eq!((swept.as_array().unwrap().len(), staged(&there)), (unfinished.len(), Vec::new()));
+        assert!(files(&there) == expected, "and nothing else went");
+        left_over += unfinished.len();
     }
     assert_eq!(scene.whole(&there), SNAPSHOTS);
+    assert!(left_over > 0, "not once was it killed in the middle of writing a file");
     // Whoever watches may be late, but not every time.
     assert!(stood.len() >= 3, "it was killed in the middle only after {stood:?} objects");
 }

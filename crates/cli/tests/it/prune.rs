@@ -1,5 +1,7 @@
 //! `parados prune` and `parados lock` on the embedded store and a local folder.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
 use testkit::python;
 
@@ -55,6 +57,58 @@ fn what_is_not_kept_is_marked_and_then_removed() {
     let next = json(&home, "backup --project shop --environment dev", 0);
     assert_eq!(next["sequence"], 5);
     json(&home, "verify --all --read", 0);
+}
+
+#[test]
+fn what_was_never_completed_in_a_folder_is_named_and_removed_when_it_is_old() {
+    let home = backed_up();
+    let repository = home.data().join("repository");
+    let place = "manifests/shop/dev/000000000000/embedded";
+    std::fs::create_dir(repository.join(".staging")).unwrap();
+    // Two that a killed process left, one of which an hour ago; then somebody's own, and a link to something else.
+    let files = [&format!("{place}/0000000005.manifest#1"), "latest.txt#2", ".staging/0f", "notes#1", "parados.json#x"];
+    let ages = [30 * 24, 1, 30 * 24, 30 * 24, 30 * 24];
+    for (name, hours) in files.into_iter().zip(ages) {
+        let file = std::fs::File::create(repository.join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(hours)).unwrap();
+    }
+    let elsewhere = home.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let foreign = std::fs::File::create(elsewhere.join("a.lock#1")).unwrap();
+    foreign.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, repository.join("locks")).unwrap();
+
+    let text = stdout(&home.run("prune --keep-last 9 --dry-run").success());
+    assert!(text.contains("files that were never completed: 3") && text.contains("was due on"), "{text}");
+    assert!(text.contains("latest.txt#2") && text.contains("it is too young"), "{text}");
+    let there = |home: &Home| files.map(|name| home.data().join("repository").join(name).exists());
+    assert_eq!(there(&home), [true; 5], "a plan removes nothing");
+    let asked = stderr(&home.run("prune --keep-last 9").code(2));
+    assert!(asked.contains("of what nothing names remove 2"), "{asked}");
+    // They are of all targets.
+    assert!(json(&home, "prune --keep-last 9 --environment dev --yes", 0)["leftovers"].is_null());
+
+    let report = json(&home, "prune --keep-last 9 --yes", 0);
+    let staged: Vec<_> = report["leftovers"]["staged"].as_array().unwrap().iter().collect();
+    let told: Vec<_> =
+        staged.iter().map(|one| (one["key"].as_str().unwrap(), one["action"].as_str().unwrap())).collect();
+    assert_eq!(told, [(files[2], "remove"), (files[1], "keep"), (files[0], "remove")]);
+    assert_eq!((&staged[0]["outcome"]["is"], &staged[1]["outcome"]), (&"done".into(), &Value::Null));
+    assert_eq!(there(&home), [false, true, false, true, true]);
+    assert!(elsewhere.join("a.lock#1").exists(), "links are not followed");
+    std::fs::remove_file(repository.join("locks")).unwrap();
+    json(&home, "verify --all --read", 0);
+
+    // A grace time of nothing does not count for them: an hour is young.
+    let young = json(&home, "prune --keep-last 9 --grace 0s --yes", 0);
+    assert_eq!(young["leftovers"]["staged"][0]["action"], "keep");
+    // Where something is damaged, they still go: nothing can name them.
+    let manifest = repository.join(place).join("0000000002.manifest");
+    std::fs::remove_file(manifest).unwrap();
+    std::fs::File::create(repository.join(files[2])).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let report = json(&home, "prune --keep-last 9 --yes", 3);
+    assert!(!report["leftovers"]["refused"].as_array().unwrap().is_empty(), "{report}");
+    assert_eq!(there(&home), [false, true, false, true, true]);
 }
 
 #[test]
