@@ -159,10 +159,12 @@ impl Repository {
     /// # Errors
     /// Those of writing.
     pub async fn check_begun(&self) -> Result<(), RepositoryError> {
-        match self.is_established() {
-            true => Ok(()),
-            false => self.objects.try_upload(&layout::marker()).await,
+        if !self.is_established() {
+            let mut upload = self.objects.try_upload(&layout::marker()).await?;
+            // Best effort: what stays behind has no parts and is not visible.
+            let _ = upload.abort().await;
         }
+        Ok(())
     }
 
     /// The same repository, in which the amendments of these signers count and of nobody else. Without it, those of anybody do.
@@ -318,16 +320,34 @@ impl Repository {
         Ok(listed)
     }
 
-    /// Tries each access that a backup needs, and changes nothing: a list, a read of `parados.json`, and a create-only write
-    /// of `parados.json`, which the repository refuses because it is there.
+    /// Tries each access that a backup needs, and leaves nothing behind: a list, a read of `parados.json`, and writing. Where the repository
+    /// is established, that is a create-only write of `parados.json`, which is refused because it is there; and everywhere an upload
+    /// beside it and beside a manifest, which is opened and given up.
     pub async fn check_access(&self) -> Vec<(Access, Result<(), RepositoryError>)> {
-        let listed = self.objects.list(&layout::manifests()).try_next().await.map(drop);
-        let read = self.objects.read(&layout::marker(), MAX_SMALL_BYTES).await.map(drop);
-        let written = match self.objects.create(&layout::marker(), PutPayload::from_static(b"{}")).await {
-            Err(RepositoryError::AlreadyExists { .. }) => Ok(()),
-            outcome => outcome,
+        let manifest = self.objects.list(&layout::manifests()).try_next().await;
+        let mut places = vec![layout::marker()];
+        places.extend(manifest.as_ref().ok().and_then(Option::as_ref).map(|found| found.location.clone()));
+        let read = match self.objects.read(&layout::marker(), MAX_SMALL_BYTES).await {
+            Err(RepositoryError::NotFound { .. }) if !self.is_established() => Ok(()),
+            read => read.map(drop),
         };
-        vec![(Access::List, listed), (Access::Read, read), (Access::Write, written)]
+        let written = self.check_writing(&places).await;
+        vec![(Access::List, manifest.map(drop)), (Access::Read, read), (Access::Write, written)]
+    }
+
+    async fn check_writing(&self, places: &[Path]) -> Result<(), RepositoryError> {
+        if self.is_established() {
+            match self.objects.create(&layout::marker(), PutPayload::from_static(b"{}")).await {
+                Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for place in places {
+            let mut upload = self.objects.try_upload(place).await?;
+            // Who may not give up an upload would leave parts behind whenever a backup is stopped.
+            upload.abort().await.map_err(|source| self.objects.error(Access::Write, place, source))?;
+        }
+        Ok(())
     }
 
     fn path(&self, key: &str) -> Result<Path, RepositoryError> {

@@ -288,7 +288,7 @@ impl RepositoryError {
                         "s3:GetObject on its objects (and s3:ListBucket, without which a missing object is also refused), and kms:Decrypt on the key where it is encrypted under one"
                     }
                     Access::Write => {
-                        "s3:PutObject on its objects, and kms:GenerateDataKey on the key where it is encrypted under one"
+                        "s3:PutObject on its objects (and s3:AbortMultipartUpload, to take back what was not ended), and kms:GenerateDataKey on the key where it is encrypted under one"
                     }
                     Access::Delete => {
                         "s3:DeleteObject on its objects; where the bucket is under object lock, nothing is deleted before its retention is over"

@@ -20,7 +20,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, RetryConfig,
+    GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload,
+    RetryConfig,
 };
 use parados_parameter::KeyId;
 
@@ -230,13 +231,9 @@ impl Objects {
         }
     }
 
-    /// Opens an upload of `key` and gives it up: whether writing is allowed, and nothing is written.
-    pub(super) async fn try_upload(&self, key: &Path) -> Result<(), RepositoryError> {
-        let opened = self.store.put_multipart(key).await;
-        let mut upload = opened.map_err(|source| self.error(Access::Write, key, source))?;
-        // Best effort: what stays behind has no parts and is not visible.
-        let _ = upload.abort().await;
-        Ok(())
+    /// Opens an upload of `key`, which is to be given up: whether writing is allowed, and nothing is written.
+    pub(super) async fn try_upload(&self, key: &Path) -> Result<Box<dyn MultipartUpload>, RepositoryError> {
+        self.store.put_multipart(key).await.map_err(|source| self.error(Access::Write, key, source))
     }
 
     /// Whether the object holds exactly `payload`.

@@ -490,7 +490,14 @@ async fn checking_the_access_changes_nothing_and_tells_which_is_missing() {
     let before = contents(&*store).await;
     assert!(repository.check_access().await.iter().all(|(_, outcome)| outcome.is_ok()));
     assert_eq!(contents(&*store).await, before);
-    for (nth, access) in [Access::List, Access::Read, Access::Write].into_iter().enumerate() {
+    // One that is only begun is told of too, and is not made.
+    let (empty, objects) = memory();
+    let begun = Repository::open_or_begin(objects, [7; 16], now()).await.unwrap();
+    assert!(begun.check_access().await.iter().all(|(_, outcome)| outcome.is_ok()));
+    assert!(contents(&*empty).await.is_empty());
+    // Writing is a create-only write, which is looked up, and an upload and its end.
+    let calls = [(0, Access::List), (1, Access::Read), (2, Access::Write), (4, Access::Write), (5, Access::Write)];
+    for (nth, access) in calls {
         let denied = Arc::new(FaultyStore::new(Arc::clone(&store), nth, false, Fault::Denied));
         let repository = Repository {
             objects: Objects::new(denied, "s3://b", Completion::Checked),

@@ -102,6 +102,20 @@ pub(crate) async fn open_existing(
     }
 }
 
+/// Opens a repository to look at what a backup would find there, and writes nothing: one that is not there yet is only begun. Nothing where
+/// there is no folder yet.
+pub(crate) async fn open_to_examine(
+    url: &RepositoryUrl,
+    settings: &RepositorySettings,
+    session: Option<&Session>,
+    now: Timestamp,
+) -> Result<Option<Repository>> {
+    match url.open(&options(url, settings, session, false).await) {
+        Err(RepositoryError::FolderMissing { .. }) => Ok(None),
+        objects => Ok(Some(Repository::open_or_begin(objects?, rand::random(), now).await?)),
+    }
+}
+
 /// Opens a repository for a dry run, which writes nothing: where there is none yet, an empty one in memory stands in for it.
 pub(crate) async fn open_for_dry_run(
     url: &RepositoryUrl,

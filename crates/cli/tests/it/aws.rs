@@ -107,6 +107,45 @@ fn a_permission_that_is_missing_is_named() {
 }
 
 #[test]
+fn the_doctor_tries_to_write_into_a_bucket_and_leaves_nothing() {
+    let aws = Aws::with_bucket();
+    let doctor = |code| {
+        let run =
+            aws.command("doctor --store aws --project jenkins --environment dev --output json").assert().code(code);
+        let view: Value = serde_json::from_str(&stdout(&run)).unwrap();
+        let bad = view["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).cloned();
+        bad.collect::<Vec<_>>()
+    };
+    let left = || {
+        let uploads = aws.cli(&format!("s3api list-multipart-uploads --bucket {BUCKET}"));
+        (aws.cli(&format!("s3api list-objects-v2 --bucket {BUCKET}"))["Contents"].clone(), uploads["Uploads"].clone())
+    };
+    for established in [false, true] {
+        if established {
+            aws.backup("--recipient none --unlimited", 0);
+        }
+        let (before, _) = left();
+        assert_eq!((before.is_null(), doctor(0)), (!established, Vec::new()));
+        let operations = ["CreateMultipartUpload", "AbortMultipartUpload", "PutObject"];
+        for operation in &operations[..if established { 3 } else { 2 }] {
+            aws.moto.fail(&format!("S3.{operation}"), "AccessDenied", 403, 0, 1_000);
+            let bad = doctor(1);
+            aws.moto.fail(&format!("S3.{operation}"), "None", 400, 0, 0);
+            assert_eq!((bad.len(), &bad[0]["what"]), (1, &"repository: write".into()), "{operation}: {bad:?}");
+            let hint = bad[0]["hints"][0].as_str().unwrap();
+            assert!(hint.contains("s3:PutObject on its objects (and s3:AbortMultipartUpload"), "{operation}: {bad:?}");
+            // What may not be given up stays: that is what was wrong.
+            if let (_, Value::Array(uploads)) = left() {
+                assert_eq!((*operation, uploads.len()), ("AbortMultipartUpload", 1));
+                let (key, id) = (uploads[0]["Key"].as_str().unwrap(), uploads[0]["UploadId"].as_str().unwrap());
+                aws.cli(&format!("s3api abort-multipart-upload --bucket {BUCKET} --key {key} --upload-id {id}"));
+            }
+        }
+        assert_eq!(left(), (before, Value::Null), "nothing else is left");
+    }
+}
+
+#[test]
 fn without_credentials_it_is_said_which_were_tried() {
     let home = Home::new();
     let run = home.run("backup --environment dev --store aws --region eu-west-1 --recipient none").code(1);

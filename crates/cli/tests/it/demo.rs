@@ -1,5 +1,6 @@
 //! `parados demo` and `parados doctor`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -177,4 +178,47 @@ fn the_doctor_says_what_to_do() {
     let bad: Vec<_> = view["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).collect();
     assert_eq!(bad.len(), 1, "{view}");
     assert_eq!(bad[0]["what"], "repository");
+}
+
+/// What `doctor` finds in the way, by what it is called.
+fn in_the_way(home: &Home) -> Vec<String> {
+    let run = home.command_under_modes("doctor --environment dev --output json").output().unwrap();
+    let view: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let bad = view["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false);
+    let bad: Vec<_> = bad.map(|check| check["what"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(run.status.code(), Some(if bad.is_empty() { 0 } else { 1 }), "{view}");
+    bad
+}
+
+#[test]
+fn the_doctor_tries_to_write_into_a_folder_and_leaves_nothing() {
+    let home = Home::new();
+    home.run("init").success();
+    let repository = home.data().join("repository");
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let files = || {
+        let found = testkit::tool("find").arg(&repository).output().unwrap();
+        String::from_utf8(found.stdout).unwrap()
+    };
+    // Before the first backup, and after it; the folder itself, and that of a target's manifests, which another user may have made.
+    std::fs::create_dir_all(&repository).unwrap();
+    for established in [false, true] {
+        if established {
+            home.run_with("parameter put /shop/dev/key -", "x").success();
+            home.run("backup --environment dev").success();
+        }
+        let manifests = files()
+            .lines()
+            .find(|path| path.ends_with(".manifest"))
+            .map(|path| Path::new(path).parent().unwrap().to_owned());
+        assert_eq!(manifests.is_some(), established);
+        let before = files();
+        assert_eq!(in_the_way(&home), [""; 0]);
+        for folder in [Some(&repository), manifests.as_ref()].into_iter().flatten() {
+            mode(folder, 0o500);
+            assert_eq!(in_the_way(&home), ["repository: write"], "{}", folder.display());
+            mode(folder, 0o700);
+        }
+        assert_eq!(files(), before, "nothing is left");
+    }
 }

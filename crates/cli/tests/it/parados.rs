@@ -1,5 +1,6 @@
 //! Runs `parados` in a home of its own.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -35,6 +36,22 @@ impl Home {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .current_dir(self.path());
+        command
+    }
+
+    /// `parados`, run in it with `arguments` by somebody for whom the modes of files count, which they do not for root.
+    pub(crate) fn command_under_modes(&self, arguments: &str) -> Command {
+        let parados = self.command();
+        let is_root = self.path().metadata().unwrap().uid() == 0;
+        let mut command = match is_root {
+            true => Command::new("setpriv"),
+            false => Command::new(parados.get_program()),
+        };
+        if is_root {
+            command.args(["--bounding-set=-dac_override,-dac_read_search", "--"]).arg(parados.get_program());
+        }
+        let variables = parados.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.env_clear().envs(variables).current_dir(self.path()).args(arguments.split_whitespace());
         command
     }
 

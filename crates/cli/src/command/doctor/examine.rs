@@ -5,7 +5,7 @@ use std::path::Path;
 use parados_aws::{Permission, PermissionCheck, check_read_permissions};
 use parados_backup::seal::Recipient;
 use parados_parameter::{
-    DescribeRequest, EncryptionContext, KeyManagement as _, Operation, ParameterMetadata, ParameterName,
+    Clock as _, DescribeRequest, EncryptionContext, KeyManagement as _, Operation, ParameterMetadata, ParameterName,
     ParameterStore, ParameterType, StoreError, SystemClock,
 };
 use parados_store::{EmbeddedStore, OpenError, OpenOptions};
@@ -217,19 +217,17 @@ async fn examine_repository(
     let tried = async {
         let url = repository::locate(&settings.repository_place, Some(opened.store.as_ref())).await?;
         let session = wiring::repository_session(settings, &url, target, opened).await?;
-        Ok((url.to_string(), repository::open_existing(&url, &settings.repository, session.as_ref()).await?))
+        let now = SystemClock.now();
+        let opened = repository::open_to_examine(&url, &settings.repository, session.as_ref(), now).await?;
+        Ok((url.to_string(), opened))
     };
     match tried.await {
-        // S3 says that an object is not there only in a bucket that is, and to who may list it.
-        Ok((url, None)) if url.starts_with("s3://") => {
-            view.ok(
-                "repository",
-                format!("{url}: the bucket is there and may be listed; the first backup makes the rest"),
-            );
-        }
         Ok((url, None)) => view.ok("repository", format!("{url}: the first backup makes it")),
         Ok((url, Some(repository))) => {
-            view.ok("repository", url);
+            view.ok(
+                "repository",
+                if repository.is_established() { url } else { format!("{url}: the first backup makes it") },
+            );
             for (access, outcome) in repository.check_access().await {
                 let outcome = outcome.map_err(Failure::from);
                 view.note(&format!("repository: {access}"), outcome, |()| "permitted".to_owned());
