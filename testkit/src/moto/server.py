@@ -3,7 +3,7 @@
 Prints the port as its first line of output and ends when its standard input does, so that it never outlives
 the test that started it. In front of moto stands a small gate that counts calls by operation ("SSM.GetParameters",
 "S3.PutObject"), answers chosen ones with an error, refuses uploads without encryption or checksum and has moto check who is allowed what when
-asked to, understands the condition of Google's storage, and can tell the wrong time. It is spoken to under /testkit/: calls, reset, fail, encryption, checksum, permissions, clock.
+asked to, answers policies of parameters as AWS does, understands the condition of Google's storage, and can tell the wrong time. It is spoken to under /testkit/: calls, reset, fail, encryption, checksum, permissions, clock.
 """
 
 import io
@@ -160,7 +160,28 @@ class Gate:
         self.request.environ = environ
         if settings.INITIAL_NO_AUTH_ACTION_COUNT == 0 and style != "s3":
             return self.refuse_as_aws(environ, style, start_response)
+        if operation in ("SSM.DescribeParameters", "SSM.GetParameterHistory"):
+            return self.answer_policies_as_aws(environ, start_response)
         return self.moto(environ, start_response)
+
+    def answer_policies_as_aws(self, environ, start_response):
+        """moto answers a policy as an object for its text and for its type, and "[{}]", which takes policies away, as one."""
+        started = []
+        body = b"".join(self.moto(environ, lambda *start: started.append(start)))
+        status, headers = started[-1][:2]
+        if b'"Policies"' in body:
+            answer = json.loads(body)
+            for parameter in answer["Parameters"]:
+                given = [policy["PolicyText"] for policy in parameter.pop("Policies", []) if policy["PolicyText"]]
+                if given:
+                    parameter["Policies"] = [
+                        {"PolicyText": json.dumps(one, separators=(",", ":")), "PolicyType": one["Type"], "PolicyStatus": "Pending"}
+                        for one in given
+                    ]
+            body = json.dumps(answer).encode()
+        headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
 
     def refuse_as_aws(self, environ, style, start_response):
         """moto refuses in a form that is none of AWS's, and the same for each service."""

@@ -197,3 +197,32 @@ async fn what_is_sent_is_what_was_asked() {
     let arns = "arn:aws:ssm:eu-west-1:123456789012:parameter";
     assert_eq!(asked[2], format!(r#"{{"ResourceARNList":["{arns}/a","{arns}/b"]}}"#));
 }
+
+/// As the API's reference has them: a text, a type and a status for each that was put as one of a list.
+#[tokio::test]
+async fn policies_are_read_one_by_one_and_put_as_one_list() {
+    const EXPIRATION: &str =
+        r#"{"Type":"Expiration","Version":"1.0","Attributes":{"Timestamp":"2030-01-01T00:00:00Z"}}"#;
+    const NOTICE: &str = r#"{"Type":"NoChangeNotification","Version":"1.0","Attributes":{"After":"20","Unit":"Days"}}"#;
+    let wire = Wire::start();
+    let store = store(&wire).await;
+    let policy = |text: &str, kind: &str, status: &str| serde_json::json!({"PolicyText": text, "PolicyType": kind, "PolicyStatus": status});
+    let listed = serde_json::json!({"Parameters": [{
+        "Name": "/a", "Type": "String", "LastModifiedDate": 1_760_529_645.76, "Version": 3, "Tier": "Advanced", "DataType": "text",
+        "Policies": [policy(EXPIRATION, "Expiration", "Pending"), policy(NOTICE, "NoChangeNotification", "Finished")],
+    }]});
+    wire.answer(Answer::Body(200, listed.to_string()));
+    let found = store.describe(&DescribeRequest::default()).await.unwrap().items.remove(0);
+    let read: Vec<_> = found.policies.iter().map(|one| (one.policy_text.as_str(), one.policy_type.as_str())).collect();
+    assert_eq!(read, [(EXPIRATION, "Expiration"), (NOTICE, "NoChangeNotification")]);
+    assert_eq!(found.policies[0].policy_status.as_deref(), Some("Pending"));
+
+    wire.answer(Answer::Body(200, r#"{"Version":1,"Tier":"Advanced"}"#.into()));
+    wire.asked();
+    let put = PutRequest { policies: Some(found.policies), ..PutRequest::new(name("/b"), Secret::new("v")) };
+    store.put(&put).await.unwrap();
+    let sent: serde_json::Value = serde_json::from_str(&wire.asked()[0].1).unwrap();
+    let list: serde_json::Value = serde_json::from_str(sent["Policies"].as_str().unwrap()).unwrap();
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(list, serde_json::json!([parse(EXPIRATION), parse(NOTICE)]));
+}

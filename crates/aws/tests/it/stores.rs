@@ -40,7 +40,6 @@ fn capabilities_of_moto() -> Capabilities {
         .except("a_leading_slash_makes_no_other_parameter", "moto keeps foo and /foo apart")
         .except("get_says_what_is_not_there", "moto says ParameterNotFound of a label that is not there")
         .except("everything_put_reads_back", "moto's DescribeParameters lacks the ARN")
-        .except("policies_read_back", "moto answers a policy's text as an object, which is none of the model's")
         .except("a_tier_never_goes_down", "moto lets a tier go down")
         .except("intelligent_tiering_picks_a_tier", "moto reads Intelligent-Tiering back")
         .except("values_are_limited_by_tier", "moto takes values of any length")

@@ -63,7 +63,8 @@ pub(crate) struct Plan {
     dead: bool,
     /// Where the store's objects are, for the middle of a call.
     folder: PathBuf,
-    calls: Mutex<Vec<&'static str>>,
+    /// Each with what it was about.
+    calls: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl Plan {
@@ -78,12 +79,17 @@ impl Plan {
 
     /// The calls so far, by name.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
+        self.made().into_iter().map(|(call, _)| call).collect()
+    }
+
+    /// The calls so far, each with what it was about.
+    pub(crate) fn made(&self) -> Vec<(&'static str, String)> {
         self.calls.lock().unwrap().clone()
     }
 
-    fn hit(&self, call: &'static str) -> Option<Effect> {
+    fn hit(&self, call: &'static str, subject: &str) -> Option<Effect> {
         let mut calls = self.calls.lock().unwrap();
-        calls.push(call);
+        calls.push((call, subject.to_owned()));
         match calls.len() - 1 {
             call if call == self.nth => Some(self.effect),
             call if call > self.nth && self.dead => Some(Effect::FailBefore),
@@ -109,7 +115,7 @@ impl Plan {
         go: impl Future<Output = Result<T>>,
         middle: impl Future<Output = ()>,
     ) -> Result<T> {
-        match self.hit(call) {
+        match self.hit(call, path) {
             None => go.await,
             Some(Effect::KillBefore) => std::process::abort(),
             Some(Effect::KillMiddle) => {
@@ -176,7 +182,8 @@ impl ObjectStore for Interrupted {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let is_head = options.head;
         let read = self.inner.get_opts(location, options);
-        let read = self.plan.around("get", location.as_ref(), read, no_middle()).await?;
+        let call = if is_head { "head" } else { "get" };
+        let read = self.plan.around(call, location.as_ref(), read, no_middle()).await?;
         let is_wrong = self.plan.calls().len().checked_sub(1) == Some(self.plan.nth) && !is_head;
         match self.plan.effect {
             Effect::Cut | Effect::Flip if is_wrong => {
@@ -208,7 +215,7 @@ impl ObjectStore for Interrupted {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.plan.hit("list") {
+        match self.plan.hit("list", prefix.map_or("", Path::as_ref)) {
             None | Some(Effect::Cut | Effect::Flip) => self.inner.list(prefix),
             Some(Effect::FailBefore | Effect::FailAfter | Effect::Denied) => {
                 let error = self.plan.error("");
@@ -246,7 +253,7 @@ struct InterruptedUpload {
 impl MultipartUpload for InterruptedUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         // Counted here, where parts come one after the other, and not where they are sent, two at once.
-        let hit = self.plan.hit("part");
+        let hit = self.plan.hit("part", "");
         let sent = match hit {
             Some(Effect::KillMiddle) => {
                 let bytes: Vec<u8> = data.iter().flatten().copied().collect();

@@ -5,9 +5,8 @@ use testkit::{Moto, aws_cli};
 
 use crate::parados::{Home, stdout};
 
-/// All of prod but what bears a policy: moto gives the policies of a parameter back as objects, where the API has texts, so that no
-/// client of the API's own model can list it.
-const BUT_POLICIES: [&str; 2] = ["--exclude", "/shop/prod/partners/**"];
+/// It bears a policy, by which it expires.
+const TOKEN: &str = "/shop/prod/partners/catalogue-token";
 
 #[test]
 fn what_comes_from_an_embedded_store_is_as_it_was_in_aws_and_back_again() {
@@ -16,7 +15,7 @@ fn what_comes_from_an_embedded_store_is_as_it_was_in_aws_and_back_again() {
     let folder = home.path().join("parados-demo");
     let parados = |arguments: &str| {
         let mut command = home.command();
-        command.envs(moto.env()).current_dir(&folder).args(arguments.split_whitespace()).args(BUT_POLICIES);
+        command.envs(moto.env()).current_dir(&folder).args(arguments.split_whitespace());
         command
     };
     let says = |arguments: &str| stdout(&parados(arguments).assert().success());
@@ -30,9 +29,9 @@ fn what_comes_from_an_embedded_store_is_as_it_was_in_aws_and_back_again() {
     // The plan names its store, though the environment's own is another one.
     let apply = ["restore", "apply", "plan.json", "--yes", "--unlimited"];
     let applied = home.command().envs(moto.env()).current_dir(&folder).args(apply).assert().success();
-    assert!(stdout(&applied).contains("complete: 29 done"), "{}", stdout(&applied));
+    assert!(stdout(&applied).contains("complete: 30 done"), "{}", stdout(&applied));
     let again = says("restore plan latest -e prod --into aws --with-history --exit-code");
-    assert!(again.contains("Nothing to do: 29 unchanged"), "{again}");
+    assert!(again.contains("Nothing to do: 30 unchanged"), "{again}");
 
     // The AWS CLI sees what the store has.
     let history = aws("ssm get-parameter-history --name /shop/prod/deploy/release");
@@ -41,6 +40,13 @@ fn what_comes_from_an_embedded_store_is_as_it_was_in_aws_and_back_again() {
     assert!(versions[2]["Labels"].as_array().unwrap().contains(&"stable".into()), "{history}");
     let tags = aws("ssm list-tags-for-resource --resource-type Parameter --resource-id /shop/prod/db/password");
     assert!(tags.to_string().contains("platform"), "{tags}");
+    let policies = || {
+        let listed = aws(&format!("ssm describe-parameters --filters Key=Name,Values={TOKEN}"));
+        listed["Parameters"][0]["Policies"].clone()
+    };
+    let put = policies();
+    assert_eq!(put[0]["PolicyType"], "Expiration", "{put}");
+    assert!(put[0]["PolicyText"].as_str().unwrap().contains("Timestamp"), "{put}");
     let kept = aws("ssm get-parameter --name /shop/prod/db/password --with-decryption");
     assert_eq!(kept["Parameter"]["Type"], "SecureString");
 
@@ -54,5 +60,16 @@ fn what_comes_from_an_embedded_store_is_as_it_was_in_aws_and_back_again() {
         "restore plan latest --project second -e prod {repository} --into embedded:{} --with-history --exit-code --path /shop",
         store.display()
     ));
-    assert!(back.contains("Nothing to do: 29 unchanged"), "{back}");
+    assert!(back.contains("Nothing to do: 30 unchanged"), "{back}");
+
+    // What is gone from AWS comes back there with its policy, as it was.
+    let deleted = aws_cli(&moto).args(["ssm", "delete-parameter", "--name", TOKEN]).status().unwrap();
+    assert!(deleted.success() && policies().is_null());
+    let flags = format!("--project second -e prod --store aws {repository} --unlimited");
+    says(&format!("restore plan latest {flags} --out lost.json"));
+    let apply = "restore apply lost.json --yes --unlimited";
+    assert!(says(apply).contains("complete: 1 done"));
+    assert_eq!(policies(), put);
+    let again = says(&format!("restore plan latest {flags} --exit-code"));
+    assert!(again.contains("Nothing to do: "), "{again}");
 }
