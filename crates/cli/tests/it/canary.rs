@@ -1,10 +1,11 @@
 //! Planted secrets: whatever command is run, in whichever form and however it goes wrong, no value and no private key is in what it
 //! prints, logs, and leaves in files.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::Canary;
 
 use crate::parados::Home;
@@ -16,7 +17,7 @@ const FORMS: [&str; 2] = ["--log trace --progress json", "--log trace --progress
 struct Planted {
     home: Home,
     /// The values: in nothing that is printed or left.
-    values: Canary,
+    values: RefCell<Canary>,
     /// The private keys: in nothing that is printed, and in no file but their own.
     keys: Canary,
     /// The commands that were run, by their first words.
@@ -46,7 +47,7 @@ impl Planted {
         for master in master_keys(&home.data()) {
             keys.watch(std::fs::read_to_string(master).unwrap().trim());
         }
-        Self { home, values, keys, ran: Mutex::default() }
+        Self { home, values: values.into(), keys, ran: Mutex::default() }
     }
 
     /// Runs a command in every form, whatever its outcome; what it printed is searched. The codes that it ended with.
@@ -66,7 +67,7 @@ impl Planted {
         let output = command.output().unwrap();
         for (bytes, place) in [(&output.stdout, "standard output"), (&output.stderr, "standard error")] {
             let place = format!("{place} of `parados {arguments}`");
-            self.values.assert_absent(bytes, &place);
+            self.values.borrow().assert_absent(bytes, &place);
             self.keys.assert_absent(bytes, &place);
         }
         self.ran.lock().unwrap().push(arguments.to_owned());
@@ -88,7 +89,7 @@ impl Planted {
     /// Everything that was left in files: no value anywhere, and the private keys in their own files alone.
     #[track_caller]
     fn search_files(&self) {
-        self.values.assert_absent_in_tree(self.home.path());
+        self.values.borrow().assert_absent_in_tree(self.home.path());
         let keys = self.home.data().join("keys");
         let own = master_keys(&self.home.data());
         let mut folders = vec![self.home.path().to_owned()];
@@ -192,7 +193,8 @@ fn no_command_shows_or_leaves_a_value_or_a_private_key() {
     planted.succeeds("prune --keep-last 1 --grace 0s --yes");
     planted.run(&format!("lock remove {first}"));
     planted.succeeds("verify --all --read");
-    planted.succeeds("import nothing-of-the-kind --environment dev --help");
+    stack(&planted);
+    old_documents(&planted);
     planted.search_files();
 
     // Now things go wrong, one after the other.
@@ -246,6 +248,44 @@ fn no_command_shows_or_leaves_a_value_or_a_private_key() {
     for command in commands.iter().filter(|command| !without.contains(&command.as_str())) {
         assert!(ran.iter().any(|one| one.starts_with(command)), "`parados {command}` was not run");
     }
+}
+
+/// A stack of a folder and a parameter that names it, made, drawn and looked at.
+fn stack(planted: &Planted) {
+    let home = planted.home.path();
+    let declaration = json!({"version": 1, "resources": {
+        "folder": {"kind": "local:Folder", "path": home.join("declared")},
+        "place": {"kind": "parados:store:Parameter", "name": "/shop/dev/backup/folder", "value": "{{ resources.folder.url }}"},
+    }});
+    std::fs::create_dir(home.join("infra")).unwrap();
+    std::fs::write(home.join("infra/folder.yaml"), declaration.to_string()).unwrap();
+    let flags = "--project shop --environment dev --store embedded";
+    let picture = home.join("plan.svg");
+    planted.succeeds(&format!("infra preview {flags} --graph {}", picture.display()));
+    assert!(std::fs::read_to_string(&picture).unwrap().starts_with("<svg "));
+    planted.succeeds(&format!("infra up {flags} --yes"));
+    assert!(home.join("declared").is_dir());
+    planted.succeeds("parameter get /shop/dev/backup/folder");
+    for verb in ["refresh", "outputs"] {
+        planted.succeeds(&format!("infra {verb} {flags}"));
+    }
+}
+
+/// Documents of the old pipeline, unsealed as they are, become sealed snapshots. Their values are planted where the documents are not.
+fn old_documents(planted: &Planted) {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../backup/tests/fixtures/old");
+    let day = folder.path().join("2025-10-15");
+    std::fs::create_dir(&day).unwrap();
+    let mut document: Value =
+        serde_json::from_slice(&std::fs::read(fixtures.join("aws_cli_v2.json")).unwrap()).unwrap();
+    let secure = document["parameters"].as_array_mut().unwrap().iter_mut().find(|one| one["Type"] == "SecureString");
+    secure.unwrap()["Value"] = planted.values.borrow_mut().plant("old document").into();
+    std::fs::write(day.join("ssm-backup-dev-20251015_120045.json"), document.to_string()).unwrap();
+    let import = format!("import {} --project jenkins --environment dev", folder.path().display());
+    planted.succeeds(&format!("{import} --dry-run"));
+    planted.succeeds(&import);
+    planted.succeeds("show @2025-10-15 --project jenkins --environment dev");
 }
 
 /// The data objects of a folder.

@@ -10,6 +10,7 @@ mod aws_copy;
 mod aws_credentials;
 mod aws_drill;
 mod aws_everyday;
+mod aws_import;
 mod aws_key;
 mod aws_refusals;
 mod aws_round_trip;
