@@ -4,14 +4,15 @@
 //! pruning, and the removal of a local file that was staged and never visible, as [`staged`](super::staged)'s.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
@@ -20,14 +21,18 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload,
-    RetryConfig,
+    GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
+    PutPayload, RetryConfig,
 };
 use parados_parameter::KeyId;
+use tokio::task::spawn_blocking;
 
 use super::error::sort;
 use super::s3::ConditionalCompletion;
 use super::{Access, Bucket, RepositoryError, RepositoryUrl};
+
+/// What of a file is read at once: small enough to stay in a processor's cache on its way from thread to thread.
+const BLOCK_BYTES: usize = 128 * 1024;
 
 /// How a repository is opened.
 #[derive(Clone, Debug, Default)]
@@ -178,7 +183,11 @@ impl Objects {
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
         let result = self.store.get(key).await.map_err(|source| self.error(Access::Read, key, source))?;
         let (objects, key) = (self.clone(), key.clone());
-        Ok(result.into_stream().map_err(move |source| objects.error(Access::Read, &key, source)).boxed())
+        let error = move |source| objects.error(Access::Read, &key, source);
+        Ok(match result.payload {
+            GetResultPayload::File(file, _) => blocks(file).map_err(move |source| error(in_folder(source))).boxed(),
+            GetResultPayload::Stream(stream) => stream.map_err(error).boxed(),
+        })
     }
 
     /// Lists the objects under `prefix`, in no order.
@@ -385,6 +394,24 @@ fn endpoint(options: &S3Options) -> Option<String> {
         None if region.starts_with("cn-") => Some(format!("https://s3.{region}.{domain}")),
         None => None,
     }
+}
+
+/// A file in blocks, each of which is read on a thread that may block. The crate's own are of 8 KiB: the threads would do little else than
+/// wake one another.
+fn blocks(file: fs::File) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    stream::try_unfold(file, async |file| {
+        let read = move || {
+            let mut block = Vec::with_capacity(BLOCK_BYTES);
+            (&file).take(BLOCK_BYTES as u64).read_to_end(&mut block)?;
+            Ok((!block.is_empty()).then(|| (Bytes::from(block), file)))
+        };
+        spawn_blocking(read).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    })
+}
+
+/// A folder's error, as the crate tells it.
+fn in_folder(source: io::Error) -> object_store::Error {
+    object_store::Error::Generic { store: "LocalFileSystem", source: source.into() }
 }
 
 fn retry() -> RetryConfig {

@@ -6,7 +6,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::sync::mpsc;
 
 /// Pieces that wait to be opened at most.
-pub(super) const PIECES_WAITING: usize = 64;
+pub(super) const PIECES_WAITING: usize = 32;
 
 /// What the queue holds.
 pub(super) enum Piece {
