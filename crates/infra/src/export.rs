@@ -56,8 +56,9 @@ pub fn export(stack: &Stack, observation: &Observation, format: ExportFormat) ->
             (name, value)
         });
         outputs.insert(one.resource.clone(), referred.collect());
-        match one.spec {
-            Spec::LocalFolder(_) | Spec::StoreParameter(_) | Spec::GcsBucket(_) | Spec::AzureContainer(_) => {
+        match (&one.spec, format) {
+            (Spec::LocalFolder(_) | Spec::StoreParameter(_), _)
+            | (Spec::GcsBucket(_) | Spec::AzureContainer(_), ExportFormat::CloudFormation) => {
                 left_out.push(one.resource)
             }
             _ => resources.push(one),

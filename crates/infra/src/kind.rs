@@ -22,7 +22,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cloud::{Cloud, Result};
+use crate::cloud::{Cloud, Result, absent};
 use crate::declaration::{DeclarationError, Node};
 
 /// The tag that says whose a resource is.
@@ -79,6 +79,26 @@ pub struct Contents {
     pub what: String,
 }
 
+/// What the cloud calls a resource that was to be made, and whether that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Created {
+    /// It is new.
+    New(String),
+    /// One was there: another's, made since that was looked for, or this one, where the answer to a first try was lost. Whose it is
+    /// its owner tag says.
+    There(String),
+}
+
+impl Created {
+    /// The outcome of making `id`, where an error with one of `codes` says that it is there.
+    pub(crate) fn of<T>(outcome: Result<T>, codes: &[&str], id: &str) -> Result<Self> {
+        Ok(match absent(outcome, codes)? {
+            Some(_) => Self::New(id.to_owned()),
+            None => Self::There(id.to_owned()),
+        })
+    }
+}
+
 /// A resource as it is declared, its expressions rendered.
 ///
 /// Everything that calls is safe to do again: what was done already is no error.
@@ -108,8 +128,8 @@ pub(crate) trait Resource {
     /// Reads it: once each call, at the same time where they do not need each other. `id` is what the inventory says that it is called.
     async fn read(&self, cloud: &Cloud, at: &At, id: Option<&str>) -> Result<Option<Live>>;
 
-    /// Makes it, where it was not, with as little as there can be. Returns what the cloud calls it.
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String>;
+    /// Makes it, with as little as there can be. Changes nothing of one that is there.
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created>;
 
     /// The fields that making it sets already.
     fn created_with(&self) -> &'static [&'static str] {
@@ -204,6 +224,11 @@ macro_rules! kinds {
                 match self { $(Self::$variant(one) => one.created_with(),)+ }
             }
 
+            /// Whether the call that makes it says whose it is, so that there is no moment at which it is there and nobody's.
+            pub(crate) fn is_owned_from_the_start(&self) -> bool {
+                self.created_with().contains(&"tags")
+            }
+
             pub(crate) fn outputs(&self, at: &At, live: Option<&Live>) -> Outputs {
                 match self { $(Self::$variant(one) => one.outputs(at, live),)+ }
             }
@@ -212,7 +237,7 @@ macro_rules! kinds {
                 match self { $(Self::$variant(one) => Box::pin(one.read(cloud, at, id)).await,)+ }
             }
 
-            pub(crate) async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+            pub(crate) async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
                 match self { $(Self::$variant(one) => Box::pin(one.create(cloud, at)).await,)+ }
             }
 

@@ -236,7 +236,10 @@ fn change(
     let is_ours = match &live.owner {
         Some(owner) => *owner == one.at.owner,
         // A tag that is gone is a difference, and not another owner.
-        None => record.is_some() || earlier.is_some(),
+        None => {
+            record.is_some_and(|record| record.state == RecordState::Made || !one.spec.is_owned_from_the_start())
+                || earlier.is_some()
+        }
     };
     if let Some(field) = one.spec.fixed().iter().find(|field| differences.iter().any(|one| one.field() == **field)) {
         let reason = format!("`{field}` cannot be changed: delete it first, or declare it under another name");
@@ -244,11 +247,8 @@ fn change(
     }
     match (is_ours, options.adopt) {
         (false, false) => {
-            let whose = match &live.owner {
-                Some(owner) => format!("it is there and belongs to the stack {owner}"),
-                None => "it is there, and this stack did not make it".to_owned(),
-            };
-            changed(base(InfraAction::Refuse, differences, Some(format!("{whose}; --adopt takes it over"))))
+            let reason = format!("it is there and {}; --adopt takes it over", whose(live.owner.as_deref()));
+            changed(base(InfraAction::Refuse, differences, Some(reason)))
         }
         (false, true) => changed(base(InfraAction::Adopt, differences, None)),
         (true, _) if !differences.is_empty() => {
@@ -264,6 +264,14 @@ fn change(
             Some(base(InfraAction::Record, differences, Some(reason)))
         }
         (true, _) => None,
+    }
+}
+
+/// Whose a resource is that is not the stack's.
+pub(crate) fn whose(owner: Option<&str>) -> String {
+    match owner {
+        Some(owner) => format!("belongs to the stack {owner}"),
+        None => "was not made by this stack".to_owned(),
     }
 }
 

@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use super::ApplyContext;
 use crate::cloud::{CallError, Cloud};
 use crate::inventory::{InventoryError, Lease, LeaseError, Record, RecordState, Records};
-use crate::kind::Outputs;
-use crate::plan::{Change, InfraAction};
+use crate::kind::{Created, KindName, Outputs};
+use crate::plan::{Change, InfraAction, whose};
 use crate::stack::{Observed, StackError};
 
 /// Why a change was not done.
@@ -22,6 +22,15 @@ pub(super) enum StepError {
     /// The declaration, with what is known by now.
     #[error(transparent)]
     Stack(#[from] StackError),
+    /// What was to be made is there, and not the stack's.
+    #[error("{} {id}: it was not there when the plan was made, and now is and {}", .kind.as_str(), whose(.owner.as_deref()))]
+    Taken {
+        kind: KindName,
+        /// What the cloud calls it.
+        id: String,
+        /// Whose it says that it is.
+        owner: Option<String>,
+    },
     /// The inventory.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
@@ -34,6 +43,7 @@ impl StepError {
     pub(super) fn hints(&self) -> Vec<String> {
         match self {
             Self::Call(error) => error.hints(),
+            Self::Taken { .. } => vec!["look at what it is; --adopt takes it over".to_owned()],
             Self::Lease(_) => vec!["run it again; what is done stays done".to_owned()],
             _ => Vec::new(),
         }
@@ -79,7 +89,10 @@ impl Step<'_> {
         let id = match (self.change.action, &self.change.id) {
             (InfraAction::Create, _) | (_, None) => {
                 record = Some(self.write(&one, record, None, RecordState::Making).await?);
-                let id = one.spec.create(cloud, &one.at).await?;
+                let id = match one.spec.create(cloud, &one.at).await? {
+                    Created::New(id) => id,
+                    Created::There(id) => self.claim(cloud, &one, id).await?,
+                };
                 self.set(cloud, &one, &id, |field| !one.spec.created_with().contains(&field)).await?;
                 id
             }
@@ -98,6 +111,17 @@ impl Step<'_> {
             true => Ok(outputs),
             false => Ok(one.spec.outputs(&one.at, one.spec.read(cloud, &one.at, Some(&id)).await?.as_ref())),
         }
+    }
+
+    /// What was there when it was to be made, if it is the stack's: the answer to a first try can be lost. Another's is left as it
+    /// is, and nothing is recorded of it, so that the next plan refuses it too.
+    async fn claim(&self, cloud: &Cloud, one: &Observed, id: String) -> Result<String, StepError> {
+        let owner = one.spec.read(cloud, &one.at, Some(&id)).await?.and_then(|live| live.owner);
+        if owner.as_deref() == Some(one.at.owner.as_str()) {
+            return Ok(id);
+        }
+        self.context.stack.inventory.forget(&one.key).await?;
+        Err(StepError::Taken { kind: one.spec.kind(), id, owner })
     }
 
     /// Sets the fields that are wanted, in their order.

@@ -1,5 +1,5 @@
-//! Pulumi: a program in its YAML language, <https://www.pulumi.com/docs/iac/languages-sdks/yaml/>, for version 7 of its provider aws.
-//! That provider is made from Terraform's, so its words follow from those: camel case, and a list of blocks has a plural.
+//! Pulumi: a program in its YAML language, <https://www.pulumi.com/docs/iac/languages-sdks/yaml/>, for version 7 of its provider aws,
+//! 9 of gcp and 6 of azure. Those providers are made from Terraform's, so their words follow from those: camel case, and a list of blocks has a plural.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::kind::KindName;
 use crate::stack::{Observed, Stack};
 
 /// Arguments whose own keys are no words of the provider.
-const VERBATIM: [&str; 1] = ["tags"];
+const VERBATIM: [&str; 3] = ["tags", "labels", "metadata"];
 
 /// The provider's types, by Terraform's.
-const TYPES: [(&str, &str); 15] = [
+const TYPES: [(&str, &str); 17] = [
     ("aws_s3_bucket", "aws:s3:Bucket"),
     ("aws_s3_bucket_public_access_block", "aws:s3:BucketPublicAccessBlock"),
     ("aws_s3_bucket_ownership_controls", "aws:s3:BucketOwnershipControls"),
@@ -29,6 +29,8 @@ const TYPES: [(&str, &str); 15] = [
     ("aws_iam_role_policy_attachment", "aws:iam:RolePolicyAttachment"),
     ("aws_kms_key", "aws:kms:Key"),
     ("aws_kms_alias", "aws:kms:Alias"),
+    ("google_storage_bucket", "gcp:storage:Bucket"),
+    ("azurerm_storage_container", "azure:storage:Container"),
 ];
 
 pub(super) fn reference(kind: KindName, resource: &str, output: &str) -> Option<String> {
@@ -58,7 +60,8 @@ pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap
             .filter_map(|text| text.split_once('.'))
             .map(|(kind, resource)| marked(&name(kind, resource)))
             .collect();
-        let provider = one.target.as_ref().map(|target| marked(&format!("provider_{target}")));
+        let target = one.target.as_ref().filter(|_| one.kind.starts_with("aws_"));
+        let provider = target.map(|target| marked(&format!("provider_{target}")));
         let options = compact(json!({
             "provider": provider,
             "import": one.import,
@@ -99,7 +102,7 @@ fn words(value: &Value) -> Value {
         Value::Object(entries) => {
             let entries = entries.iter().map(|(key, value)| match value {
                 _ if VERBATIM.contains(&key.as_str()) => (key.clone(), value.clone()),
-                Value::Array(items) => (format!("{}s", lower_camel(key)), items.iter().map(words).collect()),
+                Value::Array(items) => (plural(&lower_camel(key)), items.iter().map(words).collect()),
                 value => (lower_camel(key), words(value)),
             });
             Value::Object(entries.collect())
@@ -109,13 +112,22 @@ fn words(value: &Value) -> Value {
     }
 }
 
+fn plural(name: &str) -> String {
+    let ending = if name.ends_with('x') { "es" } else { "s" };
+    format!("{name}{ending}")
+}
+
 /// References that were written in Terraform's words on the way.
 fn referred(text: &str) -> String {
     let mut done = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(super::MARKS.0) {
         let (reference, after) = after.split_once(super::MARKS.1).unwrap_or((after, ""));
-        let reference = if reference.starts_with("aws_") { reworded(reference) } else { reference.to_owned() };
+        let reference = if TYPES.iter().any(|(kind, _)| reference.split('.').next() == Some(kind)) {
+            reworded(reference)
+        } else {
+            reference.to_owned()
+        };
         done.push_str(before);
         done.push_str(&marked(&reference));
         rest = after;

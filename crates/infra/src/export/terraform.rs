@@ -1,10 +1,13 @@
-//! Terraform: its JSON syntax, <https://developer.hashicorp.com/terraform/language/syntax/json>, for the provider hashicorp/aws.
+//! Terraform: its JSON syntax, <https://developer.hashicorp.com/terraform/language/syntax/json>, for the providers
+//! hashicorp/aws, hashicorp/google and hashicorp/azurerm.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::{compact, interpolated};
+use crate::kind::azure_container::PublicAccess;
+use crate::kind::gcs_bucket::GcsBucket;
 use crate::kind::s3_bucket::S3Bucket;
 use crate::kind::{KindName, Spec, tag_field};
 use crate::stack::{Observed, Stack};
@@ -33,6 +36,9 @@ pub(super) fn reference(kind: KindName, resource: &str, output: &str) -> Option<
         (KindName::KmsKey, "id") => ("aws_kms_key", "key_id"),
         (KindName::KmsKey, "arn") => ("aws_kms_key", "arn"),
         (KindName::KmsAlias, "name" | "arn") => ("aws_kms_alias", output),
+        (KindName::GcsBucket, "name" | "url") => ("google_storage_bucket", output),
+        (KindName::AzureContainer, "name") => ("azurerm_storage_container", "name"),
+        (KindName::AzureContainer, "account") => ("azurerm_storage_container", "storage_account_name"),
         _ => return None,
     };
     Some(format!("{provider}.{resource}.{attribute}"))
@@ -43,7 +49,7 @@ pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap
     let mut imports = Vec::new();
     for one in resources.iter().flat_map(of_resource) {
         let mut arguments = compact(one.arguments);
-        if let Some(target) = &one.target {
+        if let Some(target) = one.target.as_ref().filter(|_| one.kind.starts_with("aws_")) {
             arguments["provider"] = json!(format!("aws.{target}"));
         }
         if let Some(id) = &one.import {
@@ -52,14 +58,12 @@ pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap
         let of_kind = blocks.entry(one.kind).or_insert_with(|| json!({}));
         of_kind[one.name] = arguments;
     }
-    let own = json!({"region": stack.main.region});
-    let others = stack.targets.iter().map(|(name, cloud)| json!({"alias": name, "region": cloud.region}));
-    let providers: Vec<Value> = [own].into_iter().chain(others).collect();
+    let (required, providers) = providers(stack, &blocks);
     let outputs: Map<String, Value> =
         outputs.iter().map(|(name, value)| (name.clone(), json!({ "value": value }))).collect();
     let mut document = json!({
-        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}}},
-        "provider": {"aws": providers},
+        "terraform": {"required_providers": required},
+        "provider": providers,
         "resource": blocks,
         "output": outputs,
     });
@@ -68,6 +72,28 @@ pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap
     }
     super::without_empty(&mut document, &["resource", "output"]);
     interpolated(&document, "$${")
+}
+
+/// Which providers the resources need, and how each is set up: what is said nowhere here they take out of the environment.
+fn providers(stack: &Stack, blocks: &Map<String, Value>) -> (Value, Value) {
+    let (mut required, mut providers) = (json!({}), json!({}));
+    let is_used = |prefix: &str| blocks.keys().any(|kind| kind.starts_with(prefix));
+    if is_used("aws_") {
+        let own = json!({"region": stack.main.region});
+        let others = stack.targets.iter().map(|(name, cloud)| json!({"alias": name, "region": cloud.region}));
+        required["aws"] = json!({"source": "hashicorp/aws", "version": ">= 5.0"});
+        providers["aws"] = [own].into_iter().chain(others).collect();
+    }
+    if is_used("google_") {
+        required["google"] = json!({"source": "hashicorp/google", "version": ">= 6.0"});
+        providers["google"] = json!({});
+    }
+    if is_used("azurerm_") {
+        // Version 5 takes a storage account by its id alone, which has the resource group in it.
+        required["azurerm"] = json!({"source": "hashicorp/azurerm", "version": "~> 4.0"});
+        providers["azurerm"] = json!({"features": {}});
+    }
+    (required, providers)
 }
 
 /// A resource in the provider's words: a bucket is one for each of its settings.
@@ -137,8 +163,56 @@ pub(super) fn of_resource(one: &Observed) -> Vec<ProviderResource> {
         Spec::KmsAlias(alias) => {
             vec![build("aws_kms_alias", json!({"name": alias.name, "target_key_id": alias.key}), there)]
         }
-        Spec::LocalFolder(_) | Spec::StoreParameter(_) | Spec::GcsBucket(_) | Spec::AzureContainer(_) => Vec::new(),
+        Spec::GcsBucket(bucket) => {
+            let import = there.map(|name| format!("{}/{name}", bucket.project));
+            vec![build("google_storage_bucket", of_google_bucket(bucket, one), import)]
+        }
+        Spec::AzureContainer(container) => {
+            let access = match container.public_access {
+                PublicAccess::None => "private",
+                PublicAccess::Blob => "blob",
+                PublicAccess::Container => "container",
+            };
+            let arguments = json!({
+                "name": container.name,
+                "storage_account_name": container.account,
+                "container_access_type": access,
+                "metadata": container.all_metadata(&one.at),
+            });
+            let import =
+                there.map(|_| format!("https://{}.blob.core.windows.net/{}", container.account, container.name));
+            vec![build("azurerm_storage_container", arguments, import)]
+        }
+        Spec::LocalFolder(_) | Spec::StoreParameter(_) => Vec::new(),
     }
+}
+
+fn of_google_bucket(bucket: &GcsBucket, one: &Observed) -> Value {
+    let rules = bucket.lifecycle.iter().map(|rule| {
+        let (action, age) = match rule.abort_uploads_days {
+            Some(days) => ("AbortIncompleteMultipartUpload", Some(days)),
+            None => ("Delete", rule.expiration_days),
+        };
+        let condition = json!({
+            "age": age,
+            "days_since_noncurrent_time": rule.noncurrent_expiration_days,
+            "matches_prefix": some(&rule.prefix).map(|prefix| [prefix]),
+        });
+        json!({"action": {"type": action}, "condition": condition})
+    });
+    let rules: Vec<Value> = rules.collect();
+    json!({
+        "project": bucket.project,
+        "name": bucket.name,
+        "location": bucket.location.to_uppercase(),
+        "storage_class": bucket.storage_class,
+        "uniform_bucket_level_access": bucket.access.uniform,
+        "public_access_prevention": bucket.access.prevention(),
+        "versioning": {"enabled": bucket.versioning},
+        "retention_policy": bucket.retention_seconds().map(|seconds| json!({"retention_period": seconds})),
+        "lifecycle_rule": (!rules.is_empty()).then_some(rules),
+        "labels": bucket.all_labels(&one.at),
+    })
 }
 
 fn of_bucket(bucket: &S3Bucket, one: &Observed) -> Vec<(&'static str, Value)> {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{At, Contents, Live, Outputs, Resource, known};
+use super::{At, Contents, Created, Live, Outputs, Resource, known};
 use crate::cloud::{Cloud, Result, absent};
 use crate::object_storage::Answer;
 
@@ -60,6 +60,14 @@ impl PublicAccess {
     }
 }
 
+impl AzureContainer {
+    pub(crate) fn all_metadata(&self, at: &At) -> BTreeMap<String, String> {
+        let mut metadata = self.metadata.clone();
+        metadata.insert(OWNER.to_owned(), at.owner.clone());
+        metadata
+    }
+}
+
 impl Resource for AzureContainer {
     fn id(&self, _: &At) -> Option<String> {
         Some(format!("{}/{}", self.account, self.name))
@@ -71,9 +79,7 @@ impl Resource for AzureContainer {
     }
 
     fn fields(&self, at: &At) -> Vec<(&'static str, Value)> {
-        let mut metadata = self.metadata.clone();
-        metadata.insert(OWNER.to_owned(), at.owner.clone());
-        vec![("public_access", json!(self.public_access)), ("metadata", json!(metadata))]
+        vec![("public_access", json!(self.public_access)), ("metadata", json!(self.all_metadata(at)))]
     }
 
     fn outputs(&self, _: &At, _: Option<&Live>) -> Outputs {
@@ -103,12 +109,10 @@ impl Resource for AzureContainer {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
         let id = self.id(at).unwrap_or_default();
         let create = call(cloud, "azure:CreateContainer", &id, (Method::PUT, ""), &[], "").await;
-        // The answer to the first try may have been lost.
-        absent(create, &["ContainerAlreadyExists"])?;
-        Ok(id)
+        Created::of(create, &["ContainerAlreadyExists"], &id)
     }
 
     async fn set(&self, cloud: &Cloud, at: &At, id: &str, field: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{At, Contents, Live, Outputs, Resource, known};
+use super::{At, Contents, Created, Live, Outputs, Resource, known};
 use crate::cloud::{Cloud, Result, absent};
 
 /// What a bucket says whose it is by: a label has lower-case letters, digits, `_` and `-`, so there are two.
@@ -56,6 +56,13 @@ pub struct Access {
     /// Nobody can be let in who is anybody.
     #[serde(default = "yes")]
     pub prevent_public: bool,
+}
+
+impl Access {
+    /// As Google says whether nobody can be let in who is anybody.
+    pub(crate) fn prevention(self) -> &'static str {
+        if self.prevent_public { "enforced" } else { "inherited" }
+    }
 }
 
 impl Default for Access {
@@ -117,14 +124,14 @@ impl GcsBucket {
         Some(match field {
             "storage_class" => ("storageClass", json!(self.storage_class)),
             "access" => {
-                let prevention = if self.access.prevent_public { "enforced" } else { "inherited" };
                 let uniform = json!({"enabled": self.access.uniform});
+                let prevention = self.access.prevention();
                 let access = json!({"uniformBucketLevelAccess": uniform, "publicAccessPrevention": prevention});
                 ("iamConfiguration", access)
             }
             "versioning" => ("versioning", json!({"enabled": self.versioning})),
             "retention_days" => {
-                let period = self.retention_days.map(|days| json!({"retentionPeriod": (days * DAY).to_string()}));
+                let period = self.retention_seconds().map(|seconds| json!({"retentionPeriod": seconds.to_string()}));
                 ("retentionPolicy", json!(period))
             }
             "lifecycle" => {
@@ -136,7 +143,12 @@ impl GcsBucket {
         })
     }
 
-    fn all_labels(&self, at: &At) -> BTreeMap<String, String> {
+    /// For how long each object can neither be changed nor deleted.
+    pub(crate) fn retention_seconds(&self) -> Option<u64> {
+        self.retention_days.map(|days| days * DAY)
+    }
+
+    pub(crate) fn all_labels(&self, at: &At) -> BTreeMap<String, String> {
         let (project, environment) = at.owner.split_once('/').unwrap_or((&at.owner, ""));
         let mut labels = self.labels.clone();
         labels.extend(OWNER.into_iter().map(str::to_owned).zip([project.to_owned(), environment.to_owned()]));
@@ -211,14 +223,14 @@ impl Resource for GcsBucket {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, _: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, _: &At) -> Result<Created> {
         let body = json!({"name": self.name, "location": self.location, "iamConfiguration": {"publicAccessPrevention": "enforced"}});
         let path = format!("/b?project={}", self.project);
         let create = call(cloud, "storage.buckets.create", &self.name, (Method::POST, path), Some(&body)).await;
-        // Whose it is that is there already the read before would have said; the answer to the first try may have been lost.
         match create {
-            Err(error) if error.is(&["conflict"]) => self.own(cloud).await?.then(|| self.name.clone()).ok_or(error),
-            outcome => outcome.map(|_| self.name.clone()),
+            // The names are the whole world's: one that cannot be read is somebody else's.
+            Err(error) if error.is(&["conflict"]) && !self.is_readable(cloud).await => Err(error),
+            outcome => Created::of(outcome, &["conflict"], &self.name),
         }
     }
 
@@ -273,9 +285,8 @@ impl Resource for GcsBucket {
 
 impl GcsBucket {
     /// Whether the bucket is one that can be read: names are everybody's, and another's cannot.
-    async fn own(&self, cloud: &Cloud) -> Result<bool> {
-        let get = call(cloud, "storage.buckets.get", &self.name, (Method::GET, of(&self.name)), None).await;
-        Ok(get.is_ok())
+    async fn is_readable(&self, cloud: &Cloud) -> bool {
+        call(cloud, "storage.buckets.get", &self.name, (Method::GET, of(&self.name)), None).await.is_ok()
     }
 }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{At, Contents, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
+use super::{At, Contents, Created, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
 use crate::cloud::{CallError, Cloud, Result, absent};
 use crate::policy_document;
 
@@ -183,7 +183,7 @@ impl Resource for IamPolicy {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
         let iam = &cloud.clients()?.iam;
         let document = self.document(at).to_string();
         let tags = tags(&self.tags, at);
@@ -196,8 +196,7 @@ impl Resource for IamPolicy {
                 .send()
                 .await
         });
-        absent(create.await, &["EntityAlreadyExists"])?;
-        Ok(self.arn(at))
+        Created::of(create.await, &["EntityAlreadyExists"], &self.arn(at))
     }
 
     async fn set(&self, cloud: &Cloud, at: &At, arn: &str, field: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::iam_policy::{decoded, extra_keys, tags};
-use super::{At, Contents, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
+use super::{At, Contents, Created, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
 use crate::cloud::{Cloud, Result, absent};
 use crate::policy_document;
 
@@ -127,7 +127,7 @@ impl Resource for IamRole {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
         let iam = &cloud.clients()?.iam;
         let trust = self.trust.document().to_string();
         let tags = tags(&self.tags, at);
@@ -141,8 +141,7 @@ impl Resource for IamRole {
                 .send()
                 .await
         });
-        absent(create.await, &["EntityAlreadyExists"])?;
-        Ok(self.name.clone())
+        Created::of(create.await, &["EntityAlreadyExists"], &self.name)
     }
 
     async fn set(&self, cloud: &Cloud, at: &At, name: &str, field: &str) -> Result<()> {

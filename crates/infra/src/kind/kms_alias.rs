@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{At, Contents, Live, Outputs, Resource, kms_key, known};
+use super::{At, Contents, Created, Live, Outputs, Resource, kms_key, known};
 use crate::cloud::{Cloud, Result, absent};
 
 /// A name for a key of KMS.
@@ -51,16 +51,20 @@ impl Resource for KmsAlias {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
         let kms = &cloud.clients()?.kms;
         let create = cloud.call("kms:CreateAlias", &self.name, async || {
             kms.create_alias().alias_name(&self.name).target_key_id(&self.key).send().await
         });
-        if absent(create.await, &["AlreadyExistsException"])?.is_none() {
-            // It may be of a key that is going to be deleted, which is not seen as one.
-            self.set(cloud, at, &self.name, "key").await?;
+        let created = Created::of(create.await, &["AlreadyExistsException"], &self.name)?;
+        if let Created::There(_) = created {
+            match kms_key::describe(cloud, &self.name).await? {
+                Some(key) if key.key_id != self.key => return Ok(created),
+                // Of this key, where an answer was lost; or of one that is going to be deleted, which is not seen as one.
+                _ => self.set(cloud, at, &self.name, "key").await?,
+            }
         }
-        Ok(self.name.clone())
+        Ok(Created::New(self.name.clone()))
     }
 
     async fn set(&self, cloud: &Cloud, _: &At, name: &str, _: &str) -> Result<()> {

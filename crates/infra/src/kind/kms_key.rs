@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{At, Contents, Live, OWNER_TAG, Outputs, RESOURCE_TAG, Resource, live_tags};
+use super::{At, Contents, Created, Live, OWNER_TAG, Outputs, RESOURCE_TAG, Resource, live_tags};
 use crate::cloud::{CallError, Cloud, Result, absent};
 use crate::policy_document;
 
@@ -116,7 +116,7 @@ impl Resource for KmsKey {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
         const OPERATION: &str = "kms:CreateKey";
         let kms = &cloud.clients()?.kms;
         let document = self.document(at).to_string();
@@ -131,7 +131,7 @@ impl Resource for KmsKey {
                 .send()
                 .await
         });
-        let key = create.await?.key_metadata.map(|key| key.key_id);
+        let key = create.await?.key_metadata.map(|key| Created::New(key.key_id));
         key.ok_or_else(|| CallError::new(OPERATION, &at.resource, StoreErrorKind::InvalidResponse, "no key"))
     }
 

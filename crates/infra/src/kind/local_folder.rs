@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{At, Contents, Live, Outputs, Resource, known};
+use super::{At, Contents, Created, Live, Outputs, Resource, known};
 use crate::cloud::{CallError, Cloud, Result};
 
 /// A folder of this machine.
@@ -55,7 +55,7 @@ impl Resource for LocalFolder {
         Ok(Some(Live { id: self.path.clone(), fields, ..Live::default() }))
     }
 
-    async fn create(&self, cloud: &Cloud, _: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, _: &At) -> Result<Created> {
         if !Path::new(&self.path).is_absolute() {
             return Err(CallError::new(
                 "mkdir",
@@ -64,8 +64,15 @@ impl Resource for LocalFolder {
                 "the path has to begin with /",
             ));
         }
-        cloud.file_call("mkdir", &self.path, async || tokio::fs::create_dir_all(&self.path).await).await?;
-        Ok(self.path.clone())
+        let path = Path::new(&self.path);
+        let make = cloud.file_call("mkdir", &self.path, async || {
+            tokio::fs::create_dir_all(path.parent().unwrap_or(path)).await?;
+            match tokio::fs::create_dir(path).await {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Created::There(self.path.clone())),
+                outcome => outcome.map(|()| Created::New(self.path.clone())),
+            }
+        });
+        make.await
     }
 
     async fn set(&self, cloud: &Cloud, _: &At, path: &str, _: &str) -> Result<()> {

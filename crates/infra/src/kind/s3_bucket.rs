@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 pub use lifecycle::LifecycleRule;
 pub use replication::Replication;
 
-use super::{At, Contents, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
+use super::{At, Contents, Created, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
 use crate::cloud::{Cloud, Result, absent};
 use crate::policy_document;
 
@@ -301,9 +301,8 @@ impl Resource for S3Bucket {
         Ok(Some(Live { id: name.to_owned(), owner, fields, ..Live::default() }))
     }
 
-    async fn create(&self, cloud: &Cloud, _: &At) -> Result<String> {
-        set::create(self, cloud).await?;
-        Ok(self.name.clone())
+    async fn create(&self, cloud: &Cloud, _: &At) -> Result<Created> {
+        set::create(self, cloud).await
     }
 
     async fn set(&self, cloud: &Cloud, at: &At, _: &str, field: &str) -> Result<()> {

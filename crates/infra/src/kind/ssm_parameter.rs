@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{At, Contents, LastChange, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
+use super::{At, Contents, Created, LastChange, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
 use crate::cloud::{CallError, Cloud, Result, absent};
 
 /// A parameter of Parameter Store.
@@ -128,7 +128,7 @@ impl Resource for SsmParameter {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
         let ssm = &cloud.clients()?.ssm;
         let name = self.name.as_str();
         let mut tags: Vec<_> = self.tags.iter().map(|(key, value)| tag(key, value)).collect();
@@ -144,9 +144,7 @@ impl Resource for SsmParameter {
                 .send()
                 .await
         });
-        // An answer that was lost is found out by the next try.
-        absent(put.await, &["ParameterAlreadyExists"])?;
-        Ok(self.name.clone())
+        Created::of(put.await, &["ParameterAlreadyExists"], &self.name)
     }
 
     async fn set(&self, cloud: &Cloud, at: &At, name: &str, field: &str) -> Result<()> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ssm_parameter::PlainType;
-use super::{At, Contents, LastChange, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
+use super::{At, Contents, Created, LastChange, Live, OWNER_TAG, Outputs, Resource, known, live_tags, tag_field};
 use crate::cloud::{CallError, Cloud, Result, absent};
 
 /// A parameter of the environment's store.
@@ -113,11 +113,10 @@ impl Resource for StoreParameter {
         }))
     }
 
-    async fn create(&self, cloud: &Cloud, at: &At) -> Result<String> {
+    async fn create(&self, cloud: &Cloud, at: &At) -> Result<Created> {
         let put = self.put(parse(&self.name)?, wanted_tags(&self.tags, at), false)?;
         let call = cloud.store_call("PutParameter", &self.name, async || cloud.store.put(&put).await);
-        absent(call.await, &["ParameterAlreadyExists"])?;
-        Ok(self.name.clone())
+        Created::of(call.await, &["ParameterAlreadyExists"], &self.name)
     }
 
     async fn set(&self, cloud: &Cloud, at: &At, id: &str, field: &str) -> Result<()> {

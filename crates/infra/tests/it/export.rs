@@ -4,8 +4,9 @@ use std::process::Output;
 
 use parados_infra::export::{ExportFormat, export};
 use serde_json::{Value, json};
-use testkit::{Terraform, optional_tool};
+use testkit::{Azurite, GoogleStorage, Terraform, venv_tool};
 
+use crate::storage::Elsewhere;
 use crate::world::{WHOLE, World};
 
 /// Beside [`WHOLE`], what only some buckets have.
@@ -98,11 +99,95 @@ async fn a_template_is_one_that_cloudformation_s_linter_has_nothing_against() {
     for declaration in [WHOLE, MORE] {
         let template = folder.path().join("template.json");
         std::fs::write(&template, exported(&world, declaration, ExportFormat::CloudFormation).await).unwrap();
-        let Some(mut linter) = optional_tool("cfn-lint") else { return };
-        let Output { status, stdout, stderr } = linter.arg(&template).output().unwrap();
+        let Output { status, stdout, stderr } = venv_tool("cfn-lint").arg(&template).output().unwrap();
         let said = [stdout, stderr].concat();
         assert!(status.success(), "{}", String::from_utf8_lossy(&said));
     }
+}
+
+/// In places that are not AWS's.
+const ELSEWHERE: &str = r#"
+version: 1
+resources:
+  archive:
+    kind: gcp:storage:Bucket
+    project: shop-1
+    name: shop-archive
+    location: us
+    retention_days: 2
+    lifecycle: [{ prefix: "20", expiration_days: 30 }, { abort_uploads_days: 7 }]
+    labels: { team_a: core }
+  third: { kind: azure:storage:Container, account: devstoreaccount1, name: shop-third, metadata: { team_a: core } }
+outputs:
+  archive: "{{ resources.archive.url }}"
+  third: "{{ resources.third.account }}/{{ resources.third.name }}"
+"#;
+
+/// Arguments and types were compared with the packages of the providers by hand (google 6 and azurerm 4, gcp 9 and azure 6 of Pulumi's).
+#[tokio::test]
+async fn what_is_elsewhere_is_exported_too() {
+    let (azure, google) = (Azurite::start(), GoogleStorage::start());
+    let world = Elsewhere::new([azure.env(), google.env()].concat());
+    world.up(ELSEWHERE).await;
+    let stack = world.stack(ELSEWHERE, None);
+    let observation = stack.observe().await.unwrap();
+    let exported = |format| {
+        let exported = export(&stack, &observation, format).unwrap();
+        (serde_json::from_str::<Value>(&exported.text).unwrap(), exported.left_out)
+    };
+
+    let (terraform, left_out) = exported(ExportFormat::Terraform);
+    assert!(left_out.is_empty());
+    assert_eq!(terraform["provider"], json!({"google": {}, "azurerm": {"features": {}}}));
+    let archive = json!({
+        "project": "shop-1",
+        "name": "shop-archive",
+        "location": "US",
+        "storage_class": "STANDARD",
+        "uniform_bucket_level_access": true,
+        "public_access_prevention": "enforced",
+        "versioning": {"enabled": false},
+        "retention_policy": {"retention_period": 172_800},
+        "lifecycle_rule": [
+            {"action": {"type": "Delete"}, "condition": {"age": 30, "matches_prefix": ["20"]}},
+            {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 7}},
+        ],
+        "labels": {"team_a": "core", "parados-project": "shop", "parados-environment": "dev"},
+    });
+    assert_eq!(terraform["resource"]["google_storage_bucket"]["archive"], archive);
+    let third = json!({
+        "name": "shop-third",
+        "storage_account_name": "devstoreaccount1",
+        "container_access_type": "private",
+        "metadata": {"team_a": "core", "parados_owner": "shop/dev"},
+    });
+    assert_eq!(terraform["resource"]["azurerm_storage_container"]["third"], third);
+    let imports = json!([
+        {"to": "google_storage_bucket.archive", "id": "shop-1/shop-archive"},
+        {"to": "azurerm_storage_container.third", "id": "https://devstoreaccount1.blob.core.windows.net/shop-third"},
+    ]);
+    assert_eq!(terraform["import"], imports);
+    let outputs = json!({
+        "archive": {"value": "${google_storage_bucket.archive.url}"},
+        "third": {"value": "${azurerm_storage_container.third.storage_account_name}/${azurerm_storage_container.third.name}"},
+    });
+    assert_eq!(terraform["output"], outputs);
+
+    let (pulumi, left_out) = exported(ExportFormat::Pulumi);
+    assert!(left_out.is_empty());
+    let (archive, third) = (&pulumi["resources"]["archive"], &pulumi["resources"]["third"]);
+    assert_eq!((&archive["type"], &third["type"]), (&json!("gcp:storage:Bucket"), &json!("azure:storage:Container")));
+    let rules = json!([
+        {"action": {"type": "Delete"}, "condition": {"age": 30, "matchesPrefixes": ["20"]}},
+        {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 7}},
+    ]);
+    assert_eq!(archive["properties"]["lifecycleRules"], rules);
+    assert_eq!(archive["properties"]["labels"]["team_a"], "core");
+    assert_eq!(third["properties"]["storageAccountName"], "devstoreaccount1");
+    assert_eq!(pulumi["outputs"]["third"], "${third.storageAccountName}/${third.name}");
+
+    let (_, left_out) = exported(ExportFormat::CloudFormation);
+    assert_eq!(left_out, ["archive", "third"], "it has nothing for them");
 }
 
 /// The types and properties of version 7 of Pulumi's provider for AWS were compared with its package by hand; here is what a program is made of.

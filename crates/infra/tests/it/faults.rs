@@ -122,17 +122,51 @@ async fn whichever_call_of_the_inventory_fails_the_next_run_finishes(#[case] eff
         world.store = Arc::new(Faulty::new(whole.clone(), [Fault::every(effect).nth(nth)]));
         let _ = up(&world.stack(STORAGE, None)).await;
         world.store = whole;
-        // A lease whose release was lost is still there; its holder is known to be gone.
-        let stack = world.stack(STORAGE, None);
-        let observation = stack.observe().await.unwrap();
-        let plan = crate::world::make(&stack, &observation);
-        if !plan.is_empty() {
-            let report = crate::world::carry_out_alone(&stack, &observation, &plan).await.unwrap();
-            assert_eq!(report.verdict, ApplyVerdict::Complete, "{report:#?}");
-        }
-        let plan = world.preview(STORAGE).await;
-        assert!(plan.is_empty(), "after a fault at call {nth}: {:#?}", plan.changes);
+        finishes(&world, STORAGE, nth).await;
     }
+}
+
+/// A resource that is called otherwise has its new record before its old one is forgotten.
+#[rstest]
+#[case::before_it_is_done(FaultEffect::Before(StoreErrorKind::InternalServerError))]
+#[case::after_it_is_done(FaultEffect::After(StoreErrorKind::Timeout))]
+#[tokio::test]
+async fn whichever_call_of_a_renaming_fails_the_next_run_finishes(#[case] effect: FaultEffect) {
+    let mut world = World::new().await;
+    let renamed = STORAGE.replace("  bucket:\n", "  archive:\n").replace("resources.bucket.", "resources.archive.");
+    for nth in 1.. {
+        world.moto.reset();
+        let whole: SharedStore = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+        world.store = whole.clone();
+        world.up(STORAGE).await;
+        let faulty = Arc::new(Faulty::new(whole.clone(), [Fault::every(effect).nth(nth)]));
+        world.store = faulty.clone();
+        let outcome = up(&world.stack(&renamed, None)).await;
+        world.store = whole;
+        finishes(&world, &renamed, nth).await;
+        let records = world.stack(&renamed, None).observe().await.unwrap().records.made;
+        let mut resources: Vec<&str> = records.values().map(|(record, _)| record.resource.as_str()).collect();
+        resources.sort_unstable();
+        assert_eq!(resources, ["archive", "name"], "after a fault at call {nth}");
+        if faulty.calls() < nth {
+            assert!(outcome.is_ok() && nth > 6, "a run makes more calls than {nth}: {outcome:?}");
+            break;
+        }
+    }
+}
+
+/// One more run does what is left, and then there is nothing to do.
+async fn finishes(world: &World, declaration: &str, nth: u64) {
+    // A lease whose release was lost is still there; its holder is known to be gone.
+    let stack = world.stack(declaration, None);
+    let observation = stack.observe().await.unwrap();
+    let plan = crate::world::make(&stack, &observation);
+    if !plan.is_empty() {
+        let report = crate::world::carry_out_alone(&stack, &observation, &plan).await.unwrap();
+        assert_eq!(report.verdict, ApplyVerdict::Complete, "{report:#?}");
+    }
+    let plan = world.preview(declaration).await;
+    assert!(plan.is_empty(), "after a fault at call {nth}: {:#?}", plan.changes);
 }
 
 #[tokio::test]

@@ -10,4 +10,5 @@ mod google;
 mod kinds;
 mod lease;
 mod storage;
+mod taken;
 mod world;

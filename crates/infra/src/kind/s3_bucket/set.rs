@@ -12,14 +12,14 @@ use parados_parameter::StoreErrorKind;
 
 use super::S3Bucket;
 use crate::cloud::{CallError, Cloud, Result, absent};
-use crate::kind::{At, OWNER_TAG};
+use crate::kind::{At, Created, OWNER_TAG};
 
 /// The Region whose buckets have no location constraint.
 const FIRST_REGION: &str = "us-east-1";
 
-/// Makes the bucket. Whether there is one was asked before, by a read: an answer of this call would not tell (in us-east-1 it is the
-/// same for a new bucket and for one that this account has).
-pub(super) async fn create(bucket: &S3Bucket, cloud: &Cloud) -> Result<()> {
+/// Makes the bucket. Whether there is one was asked before, by a read: in us-east-1 the answer of this call is the same for a new bucket
+/// and for one that this account has. One that has tags is not new.
+pub(super) async fn create(bucket: &S3Bucket, cloud: &Cloud) -> Result<Created> {
     const OPERATION: &str = "s3:CreateBucket";
     let s3 = &cloud.clients()?.s3;
     let location = (cloud.region != FIRST_REGION).then(|| {
@@ -34,8 +34,13 @@ pub(super) async fn create(bucket: &S3Bucket, cloud: &Cloud) -> Result<()> {
             .send()
             .await
     });
-    // The answer to the first try may have been lost.
-    absent(create.await, &["BucketAlreadyOwnedByYou"]).map(drop)
+    let created = Created::of(create.await, &["BucketAlreadyOwnedByYou"], &bucket.name)?;
+    match created {
+        Created::New(name) if cloud.region == FIRST_REGION && !read_tags(&bucket.name, cloud).await?.is_empty() => {
+            Ok(Created::There(name))
+        }
+        created => Ok(created),
+    }
 }
 
 /// Writes one setting.
@@ -109,8 +114,7 @@ pub(super) async fn field(bucket: &S3Bucket, cloud: &Cloud, at: &At, field: &str
 async fn tags(bucket: &S3Bucket, cloud: &Cloud, at: &At) -> Result<()> {
     let s3 = &cloud.clients()?.s3;
     let name = bucket.name.as_str();
-    let get = cloud.settle("s3:GetBucketTagging", name, async || s3.get_bucket_tagging().bucket(name).send().await);
-    let there = absent(get.await, &["NoSuchTagSet"])?.map(|output| output.tag_set).unwrap_or_default();
+    let there = read_tags(name, cloud).await?;
     let mut tags: Vec<Tag> = there.into_iter().filter(|tag| tag.key.starts_with("aws:")).collect();
     let wanted = bucket.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     for (key, value) in wanted.chain([(OWNER_TAG, at.owner.as_str())]) {
@@ -121,6 +125,12 @@ async fn tags(bucket: &S3Bucket, cloud: &Cloud, at: &At) -> Result<()> {
         s3.put_bucket_tagging().bucket(name).tagging(tagging.clone()).send().await
     });
     put.await.map(drop)
+}
+
+async fn read_tags(name: &str, cloud: &Cloud) -> Result<Vec<Tag>> {
+    let s3 = &cloud.clients()?.s3;
+    let get = cloud.settle("s3:GetBucketTagging", name, async || s3.get_bucket_tagging().bucket(name).send().await);
+    Ok(absent(get.await, &["NoSuchTagSet"])?.map(|output| output.tag_set).unwrap_or_default())
 }
 
 async fn encryption(bucket: &S3Bucket, cloud: &Cloud) -> Result<()> {
