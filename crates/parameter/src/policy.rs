@@ -9,6 +9,11 @@ pub const MAX_POLICIES: usize = 10;
 /// Most characters of PutParameter's `Policies`, which is one string.
 pub const MAX_POLICIES_CHARS: usize = 4096;
 
+/// What `PolicyStatus` says of a policy that has not acted.
+pub const PENDING: &str = "Pending";
+/// What `PolicyStatus` says of a policy that has acted.
+pub const FINISHED: &str = "Finished";
+
 /// A policy of an advanced parameter: Expiration, ExpirationNotification or NoChangeNotification.
 ///
 /// DescribeParameters returns a list of these; PutParameter wants one string, which [`join`] makes.
@@ -61,6 +66,11 @@ impl Policy {
         text.sort_all_objects();
         Ok(Self { policy_text: text.to_string(), policy_type: policy_type.into(), policy_status: None })
     }
+}
+
+/// Whether two lists have the same policies, whatever became of them.
+pub fn are_same(policies: &[Policy], others: &[Policy]) -> bool {
+    policies.iter().map(|policy| &policy.policy_text).eq(others.iter().map(|policy| &policy.policy_text))
 }
 
 /// PutParameter's `Policies` for `policies`: a JSON list in one string; nothing where there are none.

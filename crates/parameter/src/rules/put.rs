@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::error::Result;
-use crate::policy::{MAX_POLICIES_CHARS, join};
+use crate::policy::{MAX_POLICIES_CHARS, PENDING, are_same, join};
 use crate::{
     AllowedPattern, DataType, Description, KeyId, MAX_ADVANCED_VALUE_BYTES, MAX_LEVELS, MAX_POLICIES,
     MAX_STANDARD_VALUE_BYTES, MAX_VERSIONS, Operation, ParameterMetadata, ParameterName, ParameterType, Policy,
@@ -153,9 +153,10 @@ pub fn plan_put(request: &PutRequest, current: Option<&ParameterMetadata>, occup
             &format!("the value does not match the allowed pattern {pattern}"),
         ));
     }
-    let policies = match &request.policies {
-        Some(policies) => policies.iter().map(pending).collect(),
-        None => current.map(|current| current.policies.clone()).unwrap_or_default(),
+    let before = current.map_or(&[][..], |current| current.policies.as_slice());
+    let policies: Vec<Policy> = match &request.policies {
+        Some(policies) if !are_same(policies, before) => policies.iter().map(pending).collect(),
+        _ => before.iter().map(staying).collect(),
     };
     let tier = plan_tier(request, current, &policies, occupancy)?;
     Ok(PutPlan {
@@ -256,7 +257,15 @@ fn check_policies(name: &ParameterName, policies: &[Policy]) -> Result<()> {
 
 /// A policy as it stands after a put: the status is the store's to say.
 fn pending(policy: &Policy) -> Policy {
-    Policy { policy_status: Some("Pending".into()), ..policy.clone() }
+    Policy { policy_status: Some(PENDING.into()), ..policy.clone() }
+}
+
+/// A policy that stays as it is: what has acted does not act again, but the days without a change are counted anew.
+fn staying(policy: &Policy) -> Policy {
+    match policy.policy_type.as_str() {
+        "NoChangeNotification" => pending(policy),
+        _ => policy.clone(),
+    }
 }
 
 fn plan_key(

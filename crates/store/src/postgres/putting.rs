@@ -1,6 +1,7 @@
 //! Put and delete. Every function works in the transaction of its caller, which holds the lock of the name.
 
 use jiff::Timestamp;
+use parados_parameter::policy::are_same;
 use parados_parameter::rules::{Occupancy, Retention, TierLimits, may_take_a_place, not_found, plan_put, retention};
 use parados_parameter::{
     AccountRegion, Operation, ParameterMetadata, ParameterName, Policy, PutOutcome, PutRequest, Tag, Tier,
@@ -243,7 +244,7 @@ async fn schedule(
     if before.is_empty() && policies.is_empty() {
         return Ok(());
     }
-    let stays = before == policies;
+    let stays = are_same(before, policies);
     let delete = match stays {
         true => "DELETE FROM due WHERE parameter = $1 AND kind = 'NoChangeNotification'",
         false => "DELETE FROM due WHERE parameter = $1",

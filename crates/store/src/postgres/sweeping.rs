@@ -1,6 +1,7 @@
 //! What policies do when their moment has come.
 
 use jiff::Timestamp;
+use parados_parameter::policy::FINISHED;
 use parados_parameter::{AccountRegion, ParameterName};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -21,8 +22,14 @@ const STILL_DUE: &str = "SELECT d.kind, v.type, p.newest FROM due d JOIN paramet
      JOIN version v ON v.parameter = p.id AND v.version = p.newest \
      WHERE d.parameter = $1 AND d.position = $2 AND d.at <= $3";
 
+/// The status of a policy of the newest version.
+const STATUS: &str = "UPDATE version \
+     SET policies = jsonb_set(policies::jsonb, ARRAY[$2::bigint::text, 'PolicyStatus'], to_jsonb($4::text))::text \
+     WHERE parameter = $1 AND version = $3";
+
 #[cfg(test)]
-pub(super) const QUERIES: &[(&str, &str)] = &[(DUE, "bigint, bigint"), (STILL_DUE, "bigint, bigint, bigint")];
+pub(super) const QUERIES: &[(&str, &str)] =
+    &[(DUE, "bigint, bigint"), (STILL_DUE, "bigint, bigint, bigint"), (STATUS, "bigint, bigint, bigint, text")];
 
 /// A policy that has to act.
 pub(super) struct DuePolicy {
@@ -63,6 +70,8 @@ pub(super) async fn act(
     } else {
         let done = sqlx::query("DELETE FROM due WHERE parameter = $1 AND position = $2");
         done.bind(policy.parameter).bind(policy.position).execute(&mut *connection).await?;
+        let status = sqlx::query(STATUS).bind(policy.parameter).bind(policy.position);
+        status.bind(row.try_get::<i64, _>(2)?).bind(FINISHED).execute(&mut *connection).await?;
     }
     let happened = Happened {
         kind,

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parados_parameter::policy::are_same;
 use parados_parameter::rules::{Occupancy, Retention, TierLimits, may_take_a_place, not_found, plan_put, retention};
 use parados_parameter::{Operation, ParameterMetadata, ParameterName, Policy, PutOutcome, PutRequest, Tier};
 use sqlx::Row as _;
@@ -269,7 +270,7 @@ pub(super) async fn schedule(
     policies: &[Policy],
     modified: Timestamp,
 ) -> Result<(), Failure> {
-    let stays = before == policies;
+    let stays = are_same(before, policies);
     let delete = match stays {
         true => "DELETE FROM due WHERE parameter = ?1 AND kind = 'NoChangeNotification'",
         false => "DELETE FROM due WHERE parameter = ?1",

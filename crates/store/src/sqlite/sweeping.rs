@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parados_parameter::policy::FINISHED;
 use parados_parameter::{AccountRegion, ParameterName};
 use sqlx::Row as _;
 
@@ -22,8 +23,12 @@ const DUE: &str = "SELECT d.parameter, d.position, d.kind, l.place, p.name, v.ty
      JOIN parameter p ON p.id = d.parameter JOIN place l ON l.id = p.place \
      JOIN version v ON v.parameter = p.id AND v.version = p.newest WHERE d.at <= ?1 ORDER BY d.at LIMIT ?2";
 
+/// The status of a policy of the newest version.
+const STATUS: &str = "UPDATE version SET policies = json_set(policies, '$[' || ?2 || '].PolicyStatus', ?4) \
+     WHERE parameter = ?1 AND version = ?3";
+
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[DUE];
+pub(super) const QUERIES: &[&str] = &[DUE, STATUS];
 
 /// Some of what is due.
 pub(super) struct Sweep {
@@ -51,9 +56,11 @@ impl Work for Sweep {
                 gone.insert(parameter);
                 report.expired += 1;
             } else {
+                let (position, newest) = (row.try_get::<i64, _>(1)?, row.try_get::<i64, _>(6)?);
                 let done = sqlx::query("DELETE FROM due WHERE parameter = ?1 AND position = ?2");
-                let done = done.bind(parameter).bind(row.try_get::<i64, _>(1)?);
-                done.execute(&mut *writing.connection).await?;
+                done.bind(parameter).bind(position).execute(&mut *writing.connection).await?;
+                let status = sqlx::query(STATUS).bind(parameter).bind(position).bind(newest).bind(FINISHED);
+                status.execute(&mut *writing.connection).await?;
                 report.notified += 1;
             }
             let place: AccountRegion = row.try_get::<&str, _>(3)?.parse().map_err(Failure::damaged)?;

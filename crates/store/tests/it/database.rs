@@ -226,6 +226,32 @@ async fn a_further_version_announces_no_expiration_again_but_counts_its_own_days
 }
 
 #[tokio::test]
+async fn a_policy_that_has_acted_is_finished() {
+    let directory = new_directory().await;
+    let database = database(&directory).await;
+    let store = database.store(&at(HERE), "somebody");
+    let statuses = async || {
+        let described = store.describe(&DescribeRequest::default()).await.unwrap().items;
+        let statuses = described[0].policies.iter().map(|policy| policy.policy_status.clone().unwrap());
+        statuses.collect::<Vec<_>>()
+    };
+    store.put(&with_policies("/a", POLICIES)).await.unwrap();
+    assert_eq!(statuses().await, ["Pending", "Pending", "Pending"]);
+    database.sweep(time("2030-01-21T00:00:00Z")).await.unwrap();
+    assert_eq!(statuses().await, ["Pending", "Pending", "Finished"]);
+    database.sweep(time("2030-02-20T00:00:00Z")).await.unwrap();
+    assert_eq!(statuses().await, ["Pending", "Finished", "Finished"]);
+    // The days without a change begin anew with a further version, whether it says the same policies again or none.
+    for put in [overwrite("/a", "w"), with_policies("/a", POLICIES)] {
+        store.put(&put).await.unwrap();
+        assert_eq!(statuses().await, ["Pending", "Finished", "Pending"]);
+    }
+    let others = POLICIES.replace("15", "14");
+    store.put(&with_policies("/a", &others)).await.unwrap();
+    assert_eq!(statuses().await, ["Pending", "Pending", "Pending"]);
+}
+
+#[tokio::test]
 async fn many_expire_in_one_sweep() {
     let directory = new_directory().await;
     let database = database(&directory).await;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use parados_parameter::{ParameterReference, Policy, PutRequest, SharedStore, StoreErrorKind, TierRequest};
+use parados_parameter::{
+    DescribeRequest, ParameterReference, Policy, PutRequest, SharedStore, StoreErrorKind, TierRequest,
+};
 use parados_store::{ChangeCursor, ChangeKind, ParameterDatabase as _, PostgresDatabase, SweepReport};
 
 use super::{Home, place};
@@ -123,6 +125,9 @@ async fn a_policy_acts_once_however_many_servers_sweep() {
     };
     assert_eq!(sweep("2099-12-31T23:59:59Z").await, SweepReport::default());
     assert_eq!(sweep("2100-01-01T00:00:00Z").await, SweepReport { expired: 0, notified: 10 });
+    let described = store.describe(&DescribeRequest::default()).await.unwrap().items;
+    let statuses = described[0].policies.iter().map(|policy| policy.policy_status.as_deref().unwrap());
+    assert_eq!(statuses.collect::<Vec<_>>(), ["Pending", "Finished"]);
     assert_eq!(sweep("2100-01-02T00:00:00Z").await, SweepReport { expired: 10, notified: 0 });
     assert!(servers[1].places().await.unwrap().is_empty());
     let changes = servers[2].changes(&ChangeCursor::default(), 1000).await.unwrap().changes;
