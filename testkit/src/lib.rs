@@ -1,11 +1,12 @@
 //! The outside parts that the tests talk to: an AWS ([`Moto`]), its command line client, a database server
-//! ([`Postgres`]), an Azure ([`Azurite`]), a Google Cloud Storage ([`GoogleStorage`]), stock tools, an engine that others use ([`Terraform`]), and planted secrets ([`Canary`]). It knows nothing of the crates under test, so that each of them can depend on it.
+//! ([`Postgres`]), an Azure ([`Azurite`]), a Google Cloud Storage ([`GoogleStorage`]), stock tools, an engine that others use ([`Terraform`]), planted secrets ([`Canary`]), and what a fuzzer found ([`replay_corpus`]). It knows nothing of the crates under test, so that each of them can depend on it.
 //!
 //! Everything here panics, with a message that says what to do: a test that lacks its other side must fail. What no package has
-//! ([`Terraform`], [`optional_tool`]) is an exception: where it is not on the machine the test says so and leaves itself out.
+//! ([`Terraform`]) is an exception: where it is not on the machine the test says so and leaves itself out.
 
 mod azurite;
 mod canary;
+mod corpus;
 mod google_storage;
 mod moto;
 mod postgres;
@@ -14,8 +15,9 @@ mod tool;
 
 pub use azurite::Azurite;
 pub use canary::Canary;
+pub use corpus::replay_corpus;
 pub use google_storage::GoogleStorage;
 pub use moto::Moto;
 pub use postgres::Postgres;
 pub use terraform::Terraform;
-pub use tool::{aws_cli, optional_tool, python, tool};
+pub use tool::{aws_cli, python, tool, venv_tool};

@@ -10,6 +10,7 @@ mod audit;
 mod calls;
 mod clients;
 mod connections;
+mod corpus;
 mod malformed;
 mod protocol;
 mod sdk;
