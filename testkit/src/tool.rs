@@ -20,16 +20,6 @@ pub fn tool(name: &str) -> Command {
     }
 }
 
-/// A command that runs `name`, which no package that the tests install has; none where it is not on `PATH`, and then it is said that a
-/// test leaves itself out.
-pub fn optional_tool(name: &str) -> Option<Command> {
-    let program = found(name);
-    if program.is_none() {
-        eprintln!("left out: `{name}` is not on PATH");
-    }
-    program.map(Command::new)
-}
-
 pub(crate) fn found(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
@@ -63,7 +53,15 @@ pub fn aws_cli(moto: &Moto) -> Command {
 /// # Panics
 /// When the virtual environment is missing.
 pub fn python() -> Command {
-    let mut command = Command::new(virtual_environment().join("bin").join("python"));
+    venv_tool("python")
+}
+
+/// Another program of the pinned virtual environment, e.g. `helm`, in the same environment.
+///
+/// # Panics
+/// When the virtual environment is missing.
+pub fn venv_tool(name: &str) -> Command {
+    let mut command = Command::new(virtual_environment().join("bin").join(name));
     command.env_clear();
     if let Some(path) = env::var_os("PATH") {
         command.env("PATH", path);
@@ -106,11 +104,6 @@ mod tests {
     #[should_panic(expected = "apt-get install no-such-tool")]
     fn a_missing_tool_is_named() {
         tool("no-such-tool");
-    }
-
-    #[test]
-    fn an_optional_tool_may_be_missing() {
-        assert!(optional_tool("ls").is_some() && optional_tool("no-such-tool").is_none());
     }
 
     #[test]
