@@ -5,6 +5,7 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
+use parados_backup::document::Digest;
 use parados_backup::manifest::{Manifest, ManifestDraft};
 use parados_backup::repository::{Completion, Objects, Repository, SnapshotFilter, Snapshots};
 use parados_backup::signature::{MANIFEST_NAMESPACE, SigningKey};
@@ -23,7 +24,7 @@ pub(crate) fn check(bytes: &[u8]) {
 
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let mut stored = [&bytes[..end], b"\n"].concat();
-    let armored = key().sign(MANIFEST_NAMESPACE, &[&stored]).expect("an ed25519 key signs");
+    let armored = key().sign(MANIFEST_NAMESPACE, &Digest::of(&stored)).expect("an ed25519 key signs");
     stored.extend_from_slice(armored.as_bytes());
     if let Ok(manifest) = Manifest::parse(&stored) {
         check_manifest(manifest, &stored);

@@ -8,13 +8,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha512};
+use signature::Verifier as _;
 pub use ssh_key::PublicKey;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, SshSig};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::document::Digest;
 use crate::fingerprint::FingerprintKey;
 
 /// The namespace of manifests' signatures (`ssh-keygen -n`). Each kind of thing that is signed has a namespace of its own, so
@@ -145,14 +146,14 @@ impl SigningKey {
         FingerprintKey::derive(&Zeroizing::new(self.pair.private.to_bytes()), repository)
     }
 
-    /// Signs the concatenation of `chunks` for one purpose, the `namespace`; the armored signature, with a final newline.
+    /// Signs what has this digest for one purpose, the `namespace`; the armored signature, with a final newline.
     ///
     /// # Errors
     /// [`SignatureError::NotSigned`].
-    pub fn sign(&self, namespace: &str, chunks: &[&[u8]]) -> Result<String, SignatureError> {
-        let signature =
-            raw_signature(&self.private, &signed_data(namespace, chunks)).ok_or(SignatureError::NotSigned)?;
-        SshSig::new(self.public_key().key_data().clone(), namespace, HashAlg::Sha512, signature)
+    pub fn sign(&self, namespace: &str, digest: &Digest) -> Result<String, SignatureError> {
+        let data = signed_data(namespace, b"", HashAlg::Sha256, digest.as_bytes());
+        let signature = raw_signature(&self.private, &data).ok_or(SignatureError::NotSigned)?;
+        SshSig::new(self.public_key().key_data().clone(), namespace, HashAlg::Sha256, signature)
             .and_then(|signature| signature.to_pem(LineEnding::LF))
             .map(|mut armored| {
                 if !armored.ends_with('\n') {
@@ -194,8 +195,25 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// [`SignatureError::Malformed`] or [`SignatureError::Mismatch`].
 pub fn verify(namespace: &str, bytes: &[u8], armored: &str, key: &PublicKey) -> Result<(), SignatureError> {
+    verify_measured(namespace, (bytes, &Digest::of(bytes)), armored, key)
+}
+
+/// As [`verify`], where the digest of the bytes is known.
+pub(crate) fn verify_measured(
+    namespace: &str,
+    (bytes, digest): (&[u8], &Digest),
+    armored: &str,
+    key: &PublicKey,
+) -> Result<(), SignatureError> {
     let signature = SshSig::from_pem(armored).map_err(|_| SignatureError::Malformed)?;
-    key.verify(namespace, bytes, &signature).map_err(|_| SignatureError::Mismatch)
+    if key.key_data() != signature.public_key() || namespace != signature.namespace() {
+        return Err(SignatureError::Mismatch);
+    }
+    let data = match signature.hash_alg() {
+        HashAlg::Sha256 => signed_data(namespace, signature.reserved(), HashAlg::Sha256, digest.as_bytes()),
+        other => signed_data(namespace, signature.reserved(), other, &other.digest(bytes)),
+    };
+    key.key_data().verify(&data, signature.signature()).map_err(|_| SignatureError::Mismatch)
 }
 
 /// The key that made a signature over `bytes` for the purpose `namespace`, by what the signature itself says; none where it is
@@ -223,13 +241,11 @@ pub fn parse_public_key(line: &str) -> Result<PublicKey, SignatureError> {
     }
 }
 
-/// What an SSHSIG signs (OpenSSH, PROTOCOL.sshsig). `ssh-key` makes it only of a message in one piece, and a manifest's
-/// pieces together would need its memory twice.
-fn signed_data(namespace: &str, chunks: &[&[u8]]) -> Vec<u8> {
-    let mut hash = Sha512::new();
-    chunks.iter().for_each(|chunk| hash.update(chunk));
+/// What an SSHSIG signs (OpenSSH, PROTOCOL.sshsig) of a message with this hash. `ssh-key` makes it only of a message in one piece, and
+/// a manifest's pieces together would need its memory twice.
+fn signed_data(namespace: &str, reserved: &[u8], algorithm: HashAlg, hash: &[u8]) -> Vec<u8> {
     let mut data = b"SSHSIG".to_vec();
-    for field in [namespace.as_bytes(), b"", b"sha512", &hash.finalize()] {
+    for field in [namespace.as_bytes(), reserved, algorithm.as_str().as_bytes(), hash] {
         data.extend_from_slice(&(field.len() as u32).to_be_bytes());
         data.extend_from_slice(field);
     }
@@ -249,8 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_in_pieces_verifies_as_a_whole() {
-        let armored = key().sign(MANIFEST_NAMESPACE, &[b"{\"a\":", b"1}\n"]).unwrap();
+    fn what_is_signed_verifies_and_nothing_else() {
+        let armored = key().sign(MANIFEST_NAMESPACE, &Digest::of(b"{\"a\":1}\n")).unwrap();
         assert!(armored.starts_with("-----BEGIN SSH SIGNATURE-----\n"));
         assert!(armored.ends_with("-----END SSH SIGNATURE-----\n"));
         verify(MANIFEST_NAMESPACE, b"{\"a\":1}\n", &armored, key().public_key()).unwrap();
@@ -271,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_signature_names_its_maker_when_it_is_one_over_these_bytes() {
-        let armored = key().sign(MANIFEST_NAMESPACE, &[b"x"]).unwrap();
+        let armored = key().sign(MANIFEST_NAMESPACE, &Digest::of(b"x")).unwrap();
         assert_eq!(armored.len(), ARMORED_MANIFEST_SIGNATURE_BYTES);
         let maker = signed_by(MANIFEST_NAMESPACE, b"x", &armored).unwrap();
         assert_eq!(maker.key_data(), key().public_key().key_data());
@@ -288,6 +304,17 @@ mod tests {
             verify(MANIFEST_NAMESPACE, b"x", &armored, key().public_key()),
             Err(SignatureError::Mismatch)
         ));
+    }
+
+    /// Snapshots of the first versions have them, and `ssh-keygen` makes them unless it is told otherwise.
+    #[test]
+    fn a_signature_over_a_sha_512_verifies_too() {
+        let private = PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[1; 32])), "").unwrap();
+        let signature = private.sign(MANIFEST_NAMESPACE, HashAlg::Sha512, b"x").unwrap();
+        let armored = signature.to_pem(LineEnding::LF).unwrap();
+        verify(MANIFEST_NAMESPACE, b"x", &armored, key().public_key()).unwrap();
+        let other = verify(MANIFEST_NAMESPACE, b"y", &armored, key().public_key());
+        assert!(matches!(other, Err(SignatureError::Mismatch)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::document::Digest;
 use crate::signature::{self, SignatureError, SigningKey};
 
 /// Something that can be signed as a line. Its JSON has a member `signer`: who signs, as one line of OpenSSH's form.
@@ -56,7 +57,7 @@ struct Format {
 pub fn sign<T: SignedLine>(content: &T, key: &SigningKey) -> Result<Bytes, SignedLineError> {
     let mut bytes = serde_json::to_vec(content).map_err(SignedLineError::Content)?;
     bytes.push(b'\n');
-    let armored = key.sign(T::NAMESPACE, &[&bytes]).map_err(SignedLineError::Signature)?;
+    let armored = key.sign(T::NAMESPACE, &Digest::of(&bytes)).map_err(SignedLineError::Signature)?;
     bytes.extend_from_slice(armored.as_bytes());
     Ok(bytes.into())
 }

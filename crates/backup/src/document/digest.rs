@@ -92,6 +92,11 @@ impl<T> Measured<T> {
         Self { inner, size: 0, hash: Sha256::new() }
     }
 
+    /// The digest of what went through up to here.
+    pub fn digest(&self) -> Digest {
+        Digest(self.hash.clone().finalize().into())
+    }
+
     /// Gives the inner one back, with the size in bytes and the digest of what went through.
     pub fn finish(self) -> (T, u64, Digest) {
         (self.inner, self.size, Digest(self.hash.finalize().into()))

@@ -22,7 +22,7 @@ const END: &[u8] = b"]}\n";
 const START: &[u8] = b"{\"format_version\":";
 const SIGNATURE_BEGINS: &str = "-----BEGIN SSH SIGNATURE-----\n";
 const SIGNATURE_ENDS: &str = "-----END SSH SIGNATURE-----\n";
-/// From here on hashing what is signed takes longer than starting a thread for it.
+/// From here on hashing a manifest takes longer than starting a thread for it.
 const LARGE_BYTES: usize = 1024 * 1024;
 /// An ed25519 signature has about 300 bytes.
 const MAX_SIGNATURE_BYTES: usize = 4096;
@@ -109,14 +109,15 @@ impl EncodedDraft {
         let mut head = serde_json::to_vec(&summary).map_err(ManifestError::Content)?;
         head.pop(); // the closing brace
         head.extend_from_slice(PARAMETERS_MARKER);
-        let armored =
-            key.sign(MANIFEST_NAMESPACE, &[&head, &self.parameters, END]).map_err(ManifestError::Signature)?;
-        let chunks: Vec<Bytes> = vec![head.into(), self.parameters.clone(), [END, armored.as_bytes()].concat().into()];
         let mut measured = Measured::new(io::sink());
-        for chunk in &chunks {
-            measured.write_all(chunk).expect("a sink takes all bytes");
-        }
-        let (_, _, digest) = measured.finish();
+        let mut measure = |bytes: &[u8]| {
+            measured.write_all(bytes).expect("a sink takes all bytes");
+            measured.digest()
+        };
+        let signed = [head.as_slice(), &self.parameters, END].map(&mut measure)[2];
+        let armored = key.sign(MANIFEST_NAMESPACE, &signed).map_err(ManifestError::Signature)?;
+        let digest = measure(armored.as_bytes());
+        let chunks: Vec<Bytes> = vec![head.into(), self.parameters.clone(), [END, armored.as_bytes()].concat().into()];
         Ok(EncodedManifest { summary, chunks, digest })
     }
 }
@@ -129,9 +130,14 @@ impl Manifest {
     /// [`ManifestError`], a different one for each way in which it can be wrong. Nothing of it is believed before the
     /// signature is checked, except its format's number.
     pub fn parse(stored: &[u8]) -> Result<Self, ManifestError> {
+        Self::parse_measured(stored).map(|(manifest, _)| manifest)
+    }
+
+    /// As [`parse`](Self::parse), with the digest of the stored manifest.
+    pub(crate) fn parse_measured(stored: &[u8]) -> Result<(Self, Digest), ManifestError> {
         let mut parameters = Vec::new();
-        let summary = Self::walk(stored, |entry| parameters.push(entry))?;
-        Ok(Self { summary, parameters })
+        let (summary, digest) = Self::walk_measured(stored, |entry| parameters.push(entry))?;
+        Ok((Self { summary, parameters }, digest))
     }
 
     /// As [`parse`](Self::parse), and gives the parameters to `each` as they come rather than keeping them. What was made of them
@@ -140,6 +146,13 @@ impl Manifest {
     /// # Errors
     /// Those of [`parse`](Self::parse).
     pub fn walk(stored: &[u8], each: impl FnMut(ParameterEntry)) -> Result<ManifestSummary, ManifestError> {
+        Self::walk_measured(stored, each).map(|(summary, _)| summary)
+    }
+
+    fn walk_measured(
+        stored: &[u8],
+        each: impl FnMut(ParameterEntry),
+    ) -> Result<(ManifestSummary, Digest), ManifestError> {
         if stored.len() as u64 > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(stored.len() as u64));
         }
@@ -151,7 +164,16 @@ impl Manifest {
         let summary: ManifestSummary = parse_head(&line[..marker])?;
         let signer = signature::parse_public_key(&summary.signer).map_err(ManifestError::Signature)?;
         let list = &line[marker + PARAMETERS_MARKER.len() - 1..];
-        let check = || signature::verify(MANIFEST_NAMESPACE, line, armored, &signer).map_err(ManifestError::Signature);
+        // What is signed is the beginning of what is stored, so hashing it once makes both digests.
+        let check = || {
+            let mut measured = Measured::new(io::sink());
+            measured.write_all(line).expect("a sink takes all bytes");
+            let signed = measured.digest();
+            measured.write_all(&stored[line.len()..]).expect("a sink takes all bytes");
+            signature::verify_measured(MANIFEST_NAMESPACE, (line, &signed), armored, &signer)
+                .map_err(ManifestError::Signature)?;
+            Ok(measured.digest())
+        };
         let walk = || {
             let list = list
                 .strip_suffix(b"}\n")
@@ -159,21 +181,20 @@ impl Manifest {
             entries::walk(list, each)
         };
         // What is not signed is wrong by that, whatever else is.
-        let walked = if line.len() < LARGE_BYTES {
-            check()?;
-            walk()
+        let (digest, walked) = if line.len() < LARGE_BYTES {
+            (check()?, walk())
         } else {
             std::thread::scope(|scope| {
                 let checking = scope.spawn(check);
                 let walked = walk();
-                checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-                walked
-            })
+                let digest = checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                Ok((digest, walked))
+            })?
         };
         summary.check()?;
         let walked = walked?;
         walked.check(&summary)?;
-        Ok(summary)
+        Ok((summary, digest))
     }
 }
 

@@ -73,7 +73,7 @@ fn signed_again(from: &str, to: &str) -> Vec<u8> {
     let line = text.split_inclusive('\n').next().unwrap();
     assert!(line.contains(from), "{from} is in {line}");
     let line = line.replacen(from, to, 1);
-    let armored = key().sign(MANIFEST_NAMESPACE, &[line.as_bytes()]).unwrap();
+    let armored = key().sign(MANIFEST_NAMESPACE, &Digest::of(line.as_bytes())).unwrap();
     format!("{line}{armored}").into_bytes()
 }
 
@@ -202,7 +202,7 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
 fn a_signature_by_another_key_is_refused() {
     let text = String::from_utf8(stored(draft(1))).unwrap();
     let line = text.split_inclusive('\n').next().unwrap();
-    let armored = SigningKey::from_seed(&[2; 32], "").sign(MANIFEST_NAMESPACE, &[line.as_bytes()]).unwrap();
+    let armored = SigningKey::from_seed(&[2; 32], "").sign(MANIFEST_NAMESPACE, &Digest::of(line.as_bytes())).unwrap();
     let error = Manifest::parse(format!("{line}{armored}").as_bytes()).unwrap_err();
     assert_eq!(kind(&error), "signature mismatch");
     let error = Manifest::parse(format!("{line}hello\n").as_bytes()).unwrap_err();

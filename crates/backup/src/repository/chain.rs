@@ -147,10 +147,10 @@ impl Repository {
     pub(crate) async fn read_manifest_bytes(&self, key: &str) -> Result<(ReadManifest, Bytes), RepositoryError> {
         let path = self.path(key)?;
         let bytes = self.objects.read(&path, MAX_MANIFEST_BYTES).await?;
-        let manifest = Manifest::parse(&bytes)
-            .and_then(|manifest| check_place(&path, &manifest.summary).map(|()| manifest))
+        let (manifest, digest) = Manifest::parse_measured(&bytes)
+            .and_then(|read| check_place(&path, &read.0.summary).map(|()| read))
             .map_err(|source| self.unusable(&path, source))?;
-        Ok((ReadManifest { key: key.into(), manifest, digest: Digest::of(&bytes) }, bytes))
+        Ok((ReadManifest { key: key.into(), manifest, digest }, bytes))
     }
 
     /// Lists the snapshots that `filter` lets through, oldest first.

@@ -62,15 +62,16 @@ impl Link {
         stored: &[u8],
         keep_parameters: bool,
     ) -> (Self, Option<Vec<ParameterEntry>>) {
-        let (content, parameters) = match Manifest::parse(stored) {
-            Ok(Manifest { summary, parameters }) => {
+        let (digest, content, parameters) = match Manifest::parse_measured(stored) {
+            Ok((Manifest { summary, parameters }, digest)) => {
                 let place = Some(repository.place_of(&summary)).filter(|key| *key != object.key);
                 let place = place.map(|key| Place { key, exchanged: false });
-                (Content::Signed { summary: Box::new(summary), place }, keep_parameters.then_some(parameters))
+                let content = Content::Signed { summary: Box::new(summary), place };
+                (digest, content, keep_parameters.then_some(parameters))
             }
-            Err(error) => (unusable(&error, stored), None),
+            Err(error) => (Digest::of(stored), unusable(&error, stored), None),
         };
-        (Self { object, digest: Some(Digest::of(stored)), content }, parameters)
+        (Self { object, digest: Some(digest), content }, parameters)
     }
 
     /// A manifest that could not be read.

@@ -33,6 +33,7 @@ fn bytes(key: &PublicKey) -> Option<&[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Digest;
     use crate::signature::{MANIFEST_NAMESPACE, SigningKey};
 
     fn line(signer: &str) -> String {
@@ -43,7 +44,7 @@ mod tests {
     fn another_key_is_told_from_a_damaged_one_and_from_none() {
         let key = |number| SigningKey::from_seed(&[number; 32], "");
         let public = key(1).public_line();
-        let armored = key(1).sign(MANIFEST_NAMESPACE, &[line(&public).as_bytes()]).unwrap();
+        let armored = key(1).sign(MANIFEST_NAMESPACE, &Digest::of(line(&public).as_bytes())).unwrap();
         let is_another = |signer: &str| is_another(line(signer).as_bytes(), armored.as_bytes());
         assert!(!is_another(&public) && !is_another("nobody") && !is_another(&format!("{public} a comment")));
         assert!((2..100).all(|number| is_another(&key(number).public_line())));

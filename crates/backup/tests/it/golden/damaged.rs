@@ -179,7 +179,8 @@ const SEALED: [Damage; 34] = [
     ("forge: a manifest in the trusted one's name, signed by another key", |c| {
         let line = std::str::from_utf8(&c[SECOND]).unwrap().lines().next().unwrap().to_owned() + "\n";
         let line = line.replace("\"verdict\":\"complete\"", "\"verdict\":\"complete\",\"x\":1");
-        let armored = SigningKey::from_seed(&[0x66; 32], "").sign("parados-manifest", &[line.as_bytes()]).unwrap();
+        let armored =
+            SigningKey::from_seed(&[0x66; 32], "").sign("parados-manifest", &Digest::of(line.as_bytes())).unwrap();
         c.insert(SECOND.into(), (line + &armored).into_bytes().into());
     }),
     ("forge: a document, sealed to the same recipient", |c| {
@@ -502,7 +503,7 @@ async fn what_was_removed_on_purpose_is_not_missed_and_its_record_is_checked() {
         let line = std::str::from_utf8(&c[record]).unwrap().lines().next().unwrap().to_owned() + "\n";
         let digest = &line[line.find("sha256:").unwrap()..][..71];
         let line = line.replace(digest, &Digest::of(b"another").to_string());
-        let armored = signing_key().sign("parados-removed", &[line.as_bytes()]).unwrap();
+        let armored = signing_key().sign("parados-removed", &Digest::of(line.as_bytes())).unwrap();
         c.insert(record.into(), (line + &armored).into_bytes().into());
     });
     assert_eq!(forged.await, [FindingKind::Forged]);
@@ -535,7 +536,7 @@ fn sign_as_another(contents: &mut Contents, key: &str, namespace: &str) {
     let forger = SigningKey::from_seed(&[0x66; 32], "");
     edit(contents, key, &signing_key().public_line(), &forger.public_line());
     let line = std::str::from_utf8(&contents[key]).unwrap().lines().next().unwrap().to_owned() + "\n";
-    let armored = forger.sign(namespace, &[line.as_bytes()]).unwrap();
+    let armored = forger.sign(namespace, &Digest::of(line.as_bytes())).unwrap();
     contents.insert(key.into(), (line + &armored).into_bytes().into());
 }
 

@@ -1,12 +1,12 @@
 //! What both engines do alike.
 
-/// The audit in one engine of sqlx: `begin` opens a transaction that writes, and `locked_head` reads the head so that nobody
-/// else appends until the transaction ends.
+/// The audit in one engine of sqlx: `begin` opens a transaction that writes, `locked_head` reads the head so that nobody
+/// else appends until the transaction ends, and `insert` appends a batch and moves the head to `$2` and `$3`, in one go.
 macro_rules! audit_table {
     (
         $(#[$documentation:meta])*
         $name:ident: $pool:ty, $database:ty, $arguments:ty, $row:ty;
-        begin $begin:expr; locked_head $locked_head:expr;
+        begin $begin:expr; locked_head $locked_head:expr; insert $insert:expr;
     ) => {
         $(#[$documentation])*
         #[derive(Clone, Debug)]
@@ -107,20 +107,13 @@ macro_rules! audit_table {
 
         /// Appends a batch, and moves the head.
         async fn insert(transaction: &mut Transaction<'_, $database>, batch: &Batch) -> sqlx::Result<()> {
-            sqlx::query(
-                "INSERT INTO server_audit_batch (first, last, head, earliest, latest, lines) VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(stored(batch.first))
-            .bind(stored(batch.last))
-            .bind(hex::encode(batch.head))
-            .bind(batch.earliest)
-            .bind(batch.latest)
-            .bind(batch.lines.as_slice())
-            .execute(&mut **transaction)
-            .await?;
-            sqlx::query("UPDATE server_audit_head SET sequence = $1, digest = $2")
+            sqlx::query($insert)
+                .bind(stored(batch.first))
                 .bind(stored(batch.last))
                 .bind(hex::encode(batch.head))
+                .bind(batch.earliest)
+                .bind(batch.latest)
+                .bind(batch.lines.as_slice())
                 .execute(&mut **transaction)
                 .await
                 .map(drop)

@@ -13,4 +13,6 @@ audit_table! {
     PostgresAuditTable: PgPool, Postgres, PgArguments, PgRow;
     begin "BEGIN";
     locked_head "SELECT sequence, digest FROM server_audit_head FOR UPDATE";
+    insert "WITH moved AS (UPDATE server_audit_head SET sequence = $2, digest = $3)
+            INSERT INTO server_audit_batch (first, last, head, earliest, latest, lines) VALUES ($1, $2, $3, $4, $5, $6)";
 }

@@ -13,4 +13,6 @@ audit_table! {
     SqliteAuditTable: SqlitePool, Sqlite, SqliteArguments, SqliteRow;
     begin "BEGIN IMMEDIATE";
     locked_head "SELECT sequence, digest FROM server_audit_head";
+    insert "INSERT INTO server_audit_batch (first, last, head, earliest, latest, lines) VALUES ($1, $2, $3, $4, $5, $6);
+            UPDATE server_audit_head SET sequence = $2, digest = $3";
 }
