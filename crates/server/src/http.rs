@@ -39,17 +39,13 @@ pub fn router(server: Arc<Server>) -> Router {
 
 async fn handle(State(server): State<Arc<Server>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| {
-        // Of what can go wrong here only a body that is too long is worth an answer: whoever broke off reads none.
-        ApiError::new(
-            "RequestEntityTooLargeException",
-            format!("The request body is longer than {BODY_LIMIT} bytes, or broke off."),
-        )
-        .status(StatusCode::PAYLOAD_TOO_LARGE)
-        .field("Reason", error.to_string())
-    });
-    // A task of its own: what a caller began is done and recorded also where it goes away before it is answered.
-    match tokio::spawn(async move { server.answer(parts, body).await }).await {
+    // A task of its own: what a caller began is done and recorded also where it goes away before it is answered. It reads the body too:
+    // the connection's task would wake itself for that, and with that another thread.
+    let answer = async move {
+        let body = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(too_long);
+        server.answer(parts, body).await
+    };
+    match tokio::spawn(answer).await {
         Ok(response) => response,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -57,6 +53,16 @@ async fn handle(State(server): State<Arc<Server>>, request: Request<Body>) -> Re
             Err(_) => std::future::pending().await,
         },
     }
+}
+
+/// Of what can go wrong with a body only one that is too long is worth an answer: whoever broke off reads none.
+fn too_long(error: axum::Error) -> ApiError {
+    ApiError::new(
+        "RequestEntityTooLargeException",
+        format!("The request body is longer than {BODY_LIMIT} bytes, or broke off."),
+    )
+    .status(StatusCode::PAYLOAD_TOO_LARGE)
+    .field("Reason", error.to_string())
 }
 
 /// How a request is spoken, and so its answer.
