@@ -3,11 +3,10 @@
 //! Owns the way from the repository to records: download, digest, open, parse. Does not own what is made of the records, nor
 //! whether the manifest itself is to be believed.
 //!
-//! The bytes are hashed where they arrive, opened on a thread of their own, parsed on another, and the records of a large document
-//! taken on a third, so that none waits for the others.
+//! The bytes are hashed where they arrive, opened on a thread of their own, and parsed on another, so that none waits for the
+//! others.
 
 mod pieces;
-mod records;
 mod relay;
 
 use std::io::{self, Read, Write as _};
@@ -156,12 +155,13 @@ pub async fn read_document<T: Send + 'static>(
     let enough = Arc::new(AtomicBool::new(false));
     let (stop, key) = (enough.clone(), document.object.key.clone());
     let read = move |content: &mut dyn Read| {
-        let each = |state: &mut T, record| {
-            let flow = each(state, record);
+        let mut state = initial;
+        let each = |record| {
+            let flow = each(&mut state, record);
             stop.store(flow.is_break(), Ordering::Relaxed);
             flow
         };
-        let (summary, state) = records::fold(content, parameters, initial, each).map_err(|source| match source {
+        let summary = document::read(content, each).map_err(|source| match source {
             DocumentError::Stopped => SnapshotError::Stopped,
             source => SnapshotError::Document { key: key.clone(), source },
         })?;
