@@ -27,9 +27,12 @@ mod signer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use parados_parameter::Clock;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use self::chain::Chain;
@@ -42,7 +45,7 @@ pub use self::report::{ChainView, Checked, SignerView, VerifyReport};
 use crate::document::Digest;
 use crate::event::{Event, Observer};
 use crate::fingerprint::FingerprintKey;
-use crate::manifest::{ManifestSummary, ParameterEntry};
+use crate::manifest::{Manifest, ManifestError, ManifestSummary, ParameterEntry};
 use crate::pin::{Pin, PinError, Pins};
 use crate::report::chain as chain_of_causes;
 use crate::repository::{ManifestObject, Removal, Repository, RepositoryError, SnapshotFilter};
@@ -55,6 +58,8 @@ use crate::trust::TrustedSigners;
 const MANIFESTS_AT_ONCE: usize = 4;
 /// How many data objects are read at once.
 const DOCUMENTS_AT_ONCE: usize = 4;
+/// How many entries of a manifest are handed over together.
+const ENTRIES_AT_ONCE: usize = 256;
 
 /// What a check works with.
 #[derive(Debug)]
@@ -148,11 +153,11 @@ struct Run<'a> {
     observer: &'a dyn Observer,
 }
 
-/// The manifests that were read, and of those whose documents are checked the parameters.
+/// The manifests that were read, and of some whose content is checked the bytes: their parameters are read beside the document.
 #[derive(Default)]
 struct Manifests {
     links: Vec<Link>,
-    parameters: BTreeMap<String, Vec<ParameterEntry>>,
+    kept: BTreeMap<String, Bytes>,
 }
 
 impl Run<'_> {
@@ -161,7 +166,7 @@ impl Run<'_> {
         let objects = context.repository.manifest_objects(&request.filter).await?;
         let count = objects.len() + request.scope.count(objects.len());
         self.observer.event(&Event::Checking { objects: count as u64 });
-        let Manifests { mut links, mut parameters } = self.read_manifests(objects, report).await;
+        let Manifests { mut links, mut kept } = self.read_manifests(objects, report).await;
         link::note_exchanges(&mut links);
 
         let summaries: Vec<_> = links.iter().filter_map(Link::summary).cloned().collect();
@@ -181,8 +186,8 @@ impl Run<'_> {
         let keys = self.check_keys(&in_scope, report).await;
         let documents = futures::stream::iter(in_scope)
             .map(|(key, summary)| {
-                let entries = parameters.remove(&key);
-                self.check_document(key, summary, entries, &keys)
+                let stored = kept.remove(&key);
+                self.check_document(key, summary, stored, &keys)
             })
             .buffer_unordered(DOCUMENTS_AT_ONCE);
         let of_manifests = summaries.iter().map(|summary| (summary.document.digest, summary.id.to_string()));
@@ -234,9 +239,9 @@ impl Run<'_> {
             report.checked.manifests += 1;
             self.progress(&object.key, bytes.len() as u64, report);
             let keep = keep && self.request.scope.has(&object.key);
-            let (link, parameters) = Link::read(&self.context.repository, object, &bytes, keep);
-            if let Some(parameters) = parameters {
-                manifests.parameters.insert(link.object.key.clone(), parameters);
+            let link = Link::read(&self.context.repository, object, &bytes, !keep);
+            if keep {
+                manifests.kept.insert(link.object.key.clone(), bytes);
             }
             manifests.links.push(link);
         }
@@ -272,25 +277,33 @@ impl Run<'_> {
         &self,
         manifest_key: String,
         summary: ManifestSummary,
-        entries: Option<Vec<ParameterEntry>>,
+        stored: Option<Bytes>,
         keys: &OpenedKeys,
     ) -> Result<DataCheck, Noticed> {
         let repository = &self.context.repository;
-        let content = match (self.request.read, entries) {
-            (false, _) => None,
-            (true, entries) => {
-                let entries = match entries {
-                    Some(entries) => entries,
-                    None => match repository.read_manifest(&manifest_key).await {
-                        Ok(read) => read.manifest.parameters,
-                        Err(error) => return Err(Noticed::unchecked(&manifest_key, chain_of_causes(&error))),
-                    },
-                };
-                let fingerprints = keys.get(&summary.fingerprint_key).cloned();
-                Some(ContentRequest { identities: self.context.identities.clone(), entries, fingerprints })
-            }
+        if !self.request.read {
+            return Ok(DataCheck::run(repository, summary, None).await);
+        }
+        let stored = match stored {
+            Some(stored) => stored,
+            None => repository
+                .manifest_bytes(&manifest_key)
+                .await
+                .map_err(|error| Noticed::unchecked(&manifest_key, chain_of_causes(&error)))?,
         };
-        Ok(DataCheck::run(repository, summary, content).await)
+        let (sender, entries) = channel();
+        let manifest = stored.clone();
+        let walking = spawn_blocking(move || walk(&manifest, &sender));
+        let fingerprints = keys.get(&summary.fingerprint_key).cloned();
+        let content = ContentRequest { identities: self.context.identities.clone(), entries, fingerprints };
+        let checked = DataCheck::run(repository, summary, Some(content)).await;
+        match walking.await {
+            Ok(Ok(())) => Ok(checked),
+            // What was compared counts for nothing then.
+            Ok(Err(error)) => Err(link::noticed(&error, &manifest_key, &stored)
+                .unwrap_or_else(|| Noticed::unchecked(&manifest_key, error.to_string()))),
+            Err(_) => Err(Noticed::unchecked(&manifest_key, "reading it was interrupted")),
+        }
     }
 
     fn take_document(
@@ -426,4 +439,17 @@ impl Run<'_> {
         let objects = report.checked.manifests + report.checked.documents;
         self.observer.event(&Event::Checked { key: key.to_owned(), objects, bytes: report.checked.bytes });
     }
+}
+
+/// Hands over the entries of a manifest as they are read. Whoever wants no more takes no more.
+fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<(), ManifestError> {
+    let mut batch = Vec::with_capacity(ENTRIES_AT_ONCE);
+    let walked = Manifest::walk(stored, |entry| {
+        batch.push(entry);
+        if batch.len() == ENTRIES_AT_ONCE {
+            entries.send(std::mem::replace(&mut batch, Vec::with_capacity(ENTRIES_AT_ONCE))).ok();
+        }
+    });
+    entries.send(batch).ok();
+    walked.map(drop)
 }

@@ -13,7 +13,7 @@ use super::{
     ParameterEntry, Previous, check_parameters, entries,
 };
 use crate::document::{Digest, Measured};
-use crate::signature::{self, MANIFEST_NAMESPACE, SigningKey};
+use crate::signature::{self, MANIFEST_NAMESPACE, PublicKey, SigningKey};
 
 /// What stands between the summary and the parameters.
 pub(crate) const PARAMETERS_MARKER: &[u8] = b",\"parameters\":[";
@@ -149,10 +149,56 @@ impl Manifest {
         Self::walk_measured(stored, each).map(|(summary, _)| summary)
     }
 
-    fn walk_measured(
+    /// As [`walk`](Self::walk), with the digest of the stored manifest.
+    pub(crate) fn walk_measured(
         stored: &[u8],
         each: impl FnMut(ParameterEntry),
     ) -> Result<(ManifestSummary, Digest), ManifestError> {
+        let parts = Parts::of(stored)?;
+        let walk = || {
+            let list = parts.list.ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
+            entries::walk(list, each)
+        };
+        // What is not signed is wrong by that, whatever else is.
+        let (digest, walked) = if parts.line.len() < LARGE_BYTES {
+            (parts.check_signature()?, walk())
+        } else {
+            std::thread::scope(|scope| {
+                let checking = scope.spawn(|| parts.check_signature());
+                let walked = walk();
+                let digest = checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                Ok((digest, walked))
+            })?
+        };
+        parts.summary.check()?;
+        let walked = walked?;
+        walked.check(&parts.summary)?;
+        Ok((parts.summary, digest))
+    }
+
+    /// What a stored manifest says but for its parameters, which are not looked at, and its digest. Its rules and its signature are
+    /// checked as by [`parse`](Self::parse).
+    pub(crate) fn parse_signed_summary(stored: &[u8]) -> Result<(ManifestSummary, Digest), ManifestError> {
+        let parts = Parts::of(stored)?;
+        let digest = parts.check_signature()?;
+        parts.summary.check()?;
+        Ok((parts.summary, digest))
+    }
+}
+
+/// A stored manifest, taken apart.
+struct Parts<'a> {
+    stored: &'a [u8],
+    line: &'a [u8],
+    armored: &'a str,
+    summary: ManifestSummary,
+    signer: PublicKey,
+    /// Its parameters; none where something stands behind them.
+    list: Option<&'a [u8]>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(stored: &'a [u8]) -> Result<Self, ManifestError> {
         if stored.len() as u64 > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(stored.len() as u64));
         }
@@ -163,38 +209,20 @@ impl Manifest {
         let marker = find_marker(line).ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
         let summary: ManifestSummary = parse_head(&line[..marker])?;
         let signer = signature::parse_public_key(&summary.signer).map_err(ManifestError::Signature)?;
-        let list = &line[marker + PARAMETERS_MARKER.len() - 1..];
-        // What is signed is the beginning of what is stored, so hashing it once makes both digests.
-        let check = || {
-            let mut measured = Measured::new(io::sink());
-            measured.write_all(line).expect("a sink takes all bytes");
-            let signed = measured.digest();
-            measured.write_all(&stored[line.len()..]).expect("a sink takes all bytes");
-            signature::verify_measured(MANIFEST_NAMESPACE, (line, &signed), armored, &signer)
-                .map_err(ManifestError::Signature)?;
-            Ok(measured.digest())
-        };
-        let walk = || {
-            let list = list
-                .strip_suffix(b"}\n")
-                .ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
-            entries::walk(list, each)
-        };
-        // What is not signed is wrong by that, whatever else is.
-        let (digest, walked) = if line.len() < LARGE_BYTES {
-            (check()?, walk())
-        } else {
-            std::thread::scope(|scope| {
-                let checking = scope.spawn(check);
-                let walked = walk();
-                let digest = checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-                Ok((digest, walked))
-            })?
-        };
-        summary.check()?;
-        let walked = walked?;
-        walked.check(&summary)?;
-        Ok((summary, digest))
+        let list = line[marker + PARAMETERS_MARKER.len() - 1..].strip_suffix(b"}\n");
+        Ok(Self { stored, line, armored, summary, signer, list })
+    }
+
+    /// The digest of the whole, where the signature is right. What is signed is the beginning of what is stored, so hashing it once makes
+    /// both digests.
+    fn check_signature(&self) -> Result<Digest, ManifestError> {
+        let mut measured = Measured::new(io::sink());
+        measured.write_all(self.line).expect("a sink takes all bytes");
+        let signed = measured.digest();
+        measured.write_all(&self.stored[self.line.len()..]).expect("a sink takes all bytes");
+        signature::verify_measured(MANIFEST_NAMESPACE, (self.line, &signed), self.armored, &self.signer)
+            .map_err(ManifestError::Signature)?;
+        Ok(measured.digest())
     }
 }
 

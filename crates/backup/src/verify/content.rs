@@ -1,6 +1,7 @@
 //! The records of a document held against the entries of its manifest.
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use parados_parameter::ParameterName;
 
@@ -19,8 +20,10 @@ const MAX_FINDINGS: usize = 100;
 pub(super) struct ContentCheck {
     key: String,
     snapshot: String,
-    /// Sorted by name, each name once.
+    /// Sorted by name, each name once: those that came up to now, …
     entries: Vec<ParameterEntry>,
+    /// … and those that come, as the manifest is read.
+    more: Receiver<Vec<ParameterEntry>>,
     /// Of which of them a record was seen.
     seen: Vec<bool>,
     /// Which of them comes next, where the document has the order of the manifest.
@@ -39,16 +42,17 @@ impl ContentCheck {
     pub(super) fn new(
         key: &str,
         summary: &ManifestSummary,
-        entries: Vec<ParameterEntry>,
+        entries: Receiver<Vec<ParameterEntry>>,
         fingerprints: Option<Arc<FingerprintKey>>,
     ) -> Self {
         let missing = summary.missing.iter().filter(|missing| missing.what == MissingPart::Value);
         Self {
             key: key.to_owned(),
             snapshot: summary.id.to_string(),
-            seen: vec![false; entries.len()],
+            seen: Vec::new(),
             next: 0,
-            entries,
+            entries: Vec::new(),
+            more: entries,
             fingerprints: fingerprints.map(FieldFingerprinter::new),
             missing: missing.map(|missing| missing.name.clone()).collect(),
             versions_said: summary.counts.versions,
@@ -98,6 +102,7 @@ impl ContentCheck {
 
     /// Where the manifest has this name, the first time that it is asked for.
     fn entry_of(&mut self, name: &ParameterName) -> Option<usize> {
+        while self.entries.last().is_none_or(|last| last.name < *name) && self.take_more() {}
         let at = match self.entries.get(self.next) {
             Some(entry) if entry.name == *name => self.next,
             _ => self.entries.binary_search_by(|entry| entry.name.cmp(name)).ok()?,
@@ -109,8 +114,17 @@ impl ContentCheck {
         Some(at)
     }
 
-    /// Everything that differs.
+    /// Waits for more entries. False where all have come.
+    fn take_more(&mut self) -> bool {
+        let Ok(more) = self.more.recv() else { return false };
+        self.entries.extend(more);
+        self.seen.resize(self.entries.len(), false);
+        true
+    }
+
+    /// Everything that differs. Waits for all entries.
     pub(super) fn finish(mut self) -> Vec<Finding> {
+        while self.take_more() {}
         let entries = std::mem::take(&mut self.entries);
         for (entry, _) in entries.iter().zip(std::mem::take(&mut self.seen)).filter(|(_, seen)| !seen) {
             self.find(Some(&entry.name), "it is in the manifest, and not in the document");

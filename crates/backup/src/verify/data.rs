@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use futures::TryStreamExt as _;
 
@@ -20,7 +21,8 @@ use super::finding::{Finding, FindingKind, Noticed};
 /// What is to be done with the content.
 pub(super) struct ContentRequest {
     pub(super) identities: Identities,
-    pub(super) entries: Vec<ParameterEntry>,
+    /// The manifest's entries, as they come.
+    pub(super) entries: Receiver<Vec<ParameterEntry>>,
     pub(super) fingerprints: Option<Arc<FingerprintKey>>,
 }
 

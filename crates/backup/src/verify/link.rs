@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::document::Digest;
-use crate::manifest::{Manifest, ManifestError, ManifestSummary, ParameterEntry};
+use crate::manifest::{Manifest, ManifestError, ManifestSummary};
 use crate::repository::{ManifestObject, Repository};
 use crate::signature::{self, ARMORED_MANIFEST_SIGNATURE_BYTES, MANIFEST_NAMESPACE, SignatureError};
 
@@ -55,23 +55,21 @@ pub(super) fn note_exchanges(links: &mut [Link]) {
 }
 
 impl Link {
-    /// Reads a manifest, and gives its parameters where they are wanted.
-    pub(super) fn read(
-        repository: &Repository,
-        object: ManifestObject,
-        stored: &[u8],
-        keep_parameters: bool,
-    ) -> (Self, Option<Vec<ParameterEntry>>) {
-        let (digest, content, parameters) = match Manifest::parse_measured(stored) {
-            Ok((Manifest { summary, parameters }, digest)) => {
+    /// Reads a manifest; its parameters are looked at where it is to be read whole.
+    pub(super) fn read(repository: &Repository, object: ManifestObject, stored: &[u8], whole: bool) -> Self {
+        let read = match whole {
+            true => Manifest::walk_measured(stored, drop),
+            false => Manifest::parse_signed_summary(stored),
+        };
+        let (digest, content) = match read {
+            Ok((summary, digest)) => {
                 let place = Some(repository.place_of(&summary)).filter(|key| *key != object.key);
                 let place = place.map(|key| Place { key, exchanged: false });
-                let content = Content::Signed { summary: Box::new(summary), place };
-                (digest, content, keep_parameters.then_some(parameters))
+                (digest, Content::Signed { summary: Box::new(summary), place })
             }
-            Err(error) => (Digest::of(stored), unusable(&error, stored), None),
+            Err(error) => (Digest::of(stored), unusable(&error, stored)),
         };
-        (Self { object, digest: Some(digest), content }, parameters)
+        Self { object, digest: Some(digest), content }
     }
 
     /// A manifest that could not be read.
@@ -96,14 +94,23 @@ impl Link {
 
     /// What is wrong with it by itself.
     pub(super) fn noticed(&self) -> Option<Noticed> {
-        match &self.content {
-            Content::Signed { .. } => None,
-            Content::Damaged(kind, message) => {
-                Some(Noticed::finding(*kind, &self.object.key, None::<String>, message.as_str()))
-            }
-            Content::Unread(reason) => Some(Noticed::unchecked(&self.object.key, reason.as_str())),
+        self.content.noticed(&self.object.key)
+    }
+}
+
+impl Content {
+    fn noticed(&self, key: &str) -> Option<Noticed> {
+        match self {
+            Self::Signed { .. } => None,
+            Self::Damaged(kind, message) => Some(Noticed::finding(*kind, key, None::<String>, message.as_str())),
+            Self::Unread(reason) => Some(Noticed::unchecked(key, reason.as_str())),
         }
     }
+}
+
+/// What is to be said of a manifest that cannot be used.
+pub(super) fn noticed(error: &ManifestError, key: &str, stored: &[u8]) -> Option<Noticed> {
+    unusable(error, stored).noticed(key)
 }
 
 /// What happened to a manifest that cannot be used.

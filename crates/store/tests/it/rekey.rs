@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parados_parameter::{
     DescribeRequest, KeyId, KeyManagement, ParameterReference, ParameterStore as _, StoreErrorKind,
@@ -115,10 +115,10 @@ async fn after_a_rekey_the_old_key_opens_nothing_and_nothing_of_it_is_left() {
 async fn others_read_and_write_while_it_runs() {
     let directory = filled().await;
     let (own, other) = (open(directory.path()).await, open(directory.path()).await);
-    let end = AtomicBool::new(false);
+    let (end, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     let work = async {
-        let mut round = 0;
         while !end.load(Ordering::Relaxed) {
+            let round = rounds.load(Ordering::Relaxed);
             for (number, store) in [&own, &other].into_iter().enumerate() {
                 let new = format!("/new/{round}/{number}");
                 store.put(&request(&new, "v")).await.unwrap();
@@ -127,22 +127,26 @@ async fn others_read_and_write_while_it_runs() {
                 store.get(&ParameterReference::newest(name(&new))).await.unwrap();
                 store.delete(&name(&new)).await.unwrap();
             }
-            round += 1;
+            rounds.fetch_add(1, Ordering::Relaxed);
         }
-        round
     };
+    // Twice, and until the others came to something meanwhile.
     let change = async {
-        let reports = (rekey(&own, &MasterKeySource::File).await, rekey(&own, &MasterKeySource::File).await);
+        let mut changes = 0;
+        while changes < 2 || rounds.load(Ordering::Relaxed) < 2 {
+            assert!(rekey(&own, &MasterKeySource::File).await.unwrap().wrapped >= 600);
+            changes += 1;
+        }
         end.store(true, Ordering::Relaxed);
-        reports
+        changes
     };
-    let (rounds, (first, second)) = tokio::join!(work, change);
-    assert!(rounds > 1);
-    assert!(first.unwrap().wrapped >= 600 && second.unwrap().wrapped >= 600);
+    let ((), changes) = tokio::join!(work, change);
     assert_whole(&other).await;
     other.put(&request("/last", "v")).await.unwrap();
     assert_eq!(query(directory.path(), "SELECT count(*) FROM master_key").await, 1);
-    assert_eq!(query(directory.path(), "SELECT count(*) FROM parameter WHERE master_key <> 3").await, 0);
+    assert_eq!(query(directory.path(), "SELECT id FROM master_key").await, changes + 1);
+    let under_another = "SELECT count(*) FROM parameter WHERE master_key NOT IN (SELECT id FROM master_key)";
+    assert_eq!(query(directory.path(), under_another).await, 0);
 }
 
 #[tokio::test]
