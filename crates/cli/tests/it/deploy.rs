@@ -64,7 +64,7 @@ fn the_chart_s_values_fit_their_schema() {
 fn rendered(settings: &[&str]) -> Vec<Value> {
     let mut helm = venv_tool("helm");
     helm.args(["template", "shop"]).arg(deploy("helm/parados"));
-    settings.iter().for_each(|setting| drop(helm.args(["--set", setting])));
+    helm.args(settings.iter().flat_map(|setting| ["--set", setting]));
     let output = helm.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -102,7 +102,7 @@ fn the_chart_makes_what_kubernetes_takes(#[case] settings: &[&str], #[case] coun
                                 kubernetes_validate.validate(one, '1.37', strict=True)";
     let mut lint = venv_tool("helm");
     lint.args(["lint", "--strict"]).arg(deploy("helm/parados"));
-    settings.iter().for_each(|setting| drop(lint.args(["--set", setting])));
+    lint.args(settings.iter().flat_map(|setting| ["--set", setting]));
     let output = lint.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let mut made = rendered(settings);
