@@ -10,17 +10,23 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 /// Neither reading nor checking panics; what is rightly signed is not with another body, another secret or another target, and no
 /// error holds the secret or the signature that would have been right.
 pub(crate) fn check(bytes: &[u8]) {
-    let Some((parts, body)) = request(bytes) else { return };
+    is_right(bytes);
+}
+
+/// The same; says whether it is a request that is rightly signed.
+pub(crate) fn is_right(bytes: &[u8]) -> bool {
+    let Some((parts, body)) = request(bytes) else { return false };
     let outcome = verify(&parts, body, SECRET);
     if let Err(error) = &outcome {
         assert!(!error.to_string().contains(SECRET), "{error}");
-        return;
+        return false;
     }
     assert!(verify(&parts, &[body, b"x"].concat(), SECRET).is_err(), "it is of another body too");
     assert!(verify(&parts, body, "another").is_err(), "it is of another secret too");
     let mut other = parts;
     other.uri = "/other".parse().expect("it is a path");
     assert!(verify(&other, body, SECRET).is_err(), "it is of another target too");
+    true
 }
 
 /// What a server does with a request, at the time that the request says.

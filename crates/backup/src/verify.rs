@@ -284,6 +284,7 @@ impl Run<'_> {
         if !self.request.read {
             return Ok(DataCheck::run(repository, summary, None).await);
         }
+        let is_checked = stored.is_some();
         let stored = match stored {
             Some(stored) => stored,
             None => repository
@@ -293,7 +294,7 @@ impl Run<'_> {
         };
         let (sender, entries) = channel();
         let manifest = stored.clone();
-        let walking = spawn_blocking(move || walk(&manifest, &sender));
+        let walking = spawn_blocking(move || walk(&manifest, is_checked, &sender));
         let fingerprints = keys.get(&summary.fingerprint_key).cloned();
         let content = ContentRequest { identities: self.context.identities.clone(), entries, fingerprints };
         let checked = DataCheck::run(repository, summary, Some(content)).await;
@@ -441,15 +442,19 @@ impl Run<'_> {
     }
 }
 
-/// Hands over the entries of a manifest as they are read. Whoever wants no more takes no more.
-fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<(), ManifestError> {
+/// Hands over the entries of a manifest as they are read; `is_checked` says that its signature was. Whoever wants no more takes no more.
+fn walk(stored: &[u8], is_checked: bool, entries: &Sender<Vec<ParameterEntry>>) -> Result<(), ManifestError> {
     let mut batch = Vec::with_capacity(ENTRIES_AT_ONCE);
-    let walked = Manifest::walk(stored, |entry| {
+    let each = |entry| {
         batch.push(entry);
         if batch.len() == ENTRIES_AT_ONCE {
             entries.send(std::mem::replace(&mut batch, Vec::with_capacity(ENTRIES_AT_ONCE))).ok();
         }
-    });
+    };
+    let walked = match is_checked {
+        true => Manifest::walk_checked(stored, each),
+        false => Manifest::walk(stored, each).map(drop),
+    };
     entries.send(batch).ok();
-    walked.map(drop)
+    walked
 }

@@ -68,6 +68,8 @@ pub struct CallError {
     pub message: String,
     /// What a caller can act on.
     pub kind: StoreErrorKind,
+    /// Whether an earlier try failed without telling if it was done.
+    pub(crate) may_be_done: bool,
 }
 
 impl CallError {
@@ -78,7 +80,7 @@ impl CallError {
         kind: StoreErrorKind,
         message: impl Into<String>,
     ) -> Self {
-        Self { operation, subject: subject.to_owned(), code: None, message: message.into(), kind }
+        Self { operation, subject: subject.to_owned(), code: None, message: message.into(), kind, may_be_done: false }
     }
 
     /// Whether the service answered with one of `codes`.
@@ -131,6 +133,13 @@ impl CallError {
                 self.kind,
                 Kind::Throttling | Kind::Timeout | Kind::Connection | Kind::InternalServerError | Kind::TooManyUpdates
             )
+    }
+
+    /// Whether what was called may have been done all the same.
+    fn is_of_unknown_outcome(&self) -> bool {
+        use StoreErrorKind as Kind;
+        self.is(&["RequestTimeout", "InternalError", "ServiceUnavailable"])
+            || matches!(self.kind, Kind::Timeout | Kind::Connection | Kind::InternalServerError)
     }
 
     /// Whether it is what AWS says while something that was just made is not known everywhere yet.
@@ -288,6 +297,7 @@ impl Cloud {
                 code: Some(error.kind.name().to_owned()),
                 message: error.message,
                 kind: error.kind,
+                may_be_done: false,
             })
         };
         self.patiently(operation, subject, |_| false, call).await
@@ -326,6 +336,7 @@ impl Cloud {
         let stopped = |message| CallError::new(operation, subject, StoreErrorKind::Other, message);
         let give_up = Instant::now() + self.patience.budget;
         let mut pause = self.patience.first_pause;
+        let mut may_be_done = false;
         loop {
             if let Some(gate) = &self.gate {
                 gate.before(operation).map_err(stopped)?;
@@ -337,10 +348,11 @@ impl Cloud {
             match outcome {
                 Err(error) if passes(&error) && Instant::now() + pause < give_up => {
                     tracing::debug!(operation, subject, %error, "tried again in {pause:?}");
+                    may_be_done |= error.is_of_unknown_outcome();
                     sleep(pause).await;
                     pause = (pause * 2).min(Patience::MAX_PAUSE);
                 }
-                outcome => return outcome,
+                outcome => return outcome.map_err(|error| CallError { may_be_done, ..error }),
             }
         }
     }
@@ -357,7 +369,7 @@ fn sdk_error<E: ProvideErrorMetadata>(
         Some("AccessDenied" | "AllAccessDisabled") => StoreErrorKind::AccessDenied,
         _ => kind,
     };
-    CallError { operation, subject: subject.to_owned(), code, message, kind }
+    CallError { operation, subject: subject.to_owned(), code, message, kind, may_be_done: false }
 }
 
 /// None, where the service answers by one of `codes` that there is nothing.

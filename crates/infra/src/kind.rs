@@ -22,7 +22,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cloud::{Cloud, Result, absent};
+use crate::cloud::{Cloud, Result};
 use crate::declaration::{DeclarationError, Node};
 
 /// The tag that says whose a resource is.
@@ -85,17 +85,23 @@ pub(crate) enum Created {
     /// It is new.
     New(String),
     /// One was there: another's, made since that was looked for, or this one, where the answer to a first try was lost. Whose it is
-    /// its owner tag says.
-    There(String),
+    /// its owner tag says; where it has none, it can be ours only if a try before told nothing of its outcome.
+    There {
+        /// What the cloud calls it.
+        id: String,
+        /// Whether there was such a try.
+        may_be_ours: bool,
+    },
 }
 
 impl Created {
     /// The outcome of making `id`, where an error with one of `codes` says that it is there.
     pub(crate) fn of<T>(outcome: Result<T>, codes: &[&str], id: &str) -> Result<Self> {
-        Ok(match absent(outcome, codes)? {
-            Some(_) => Self::New(id.to_owned()),
-            None => Self::There(id.to_owned()),
-        })
+        match outcome {
+            Ok(_) => Ok(Self::New(id.to_owned())),
+            Err(error) if error.is(codes) => Ok(Self::There { id: id.to_owned(), may_be_ours: error.may_be_done }),
+            Err(error) => Err(error),
+        }
     }
 }
 

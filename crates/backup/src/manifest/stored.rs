@@ -155,10 +155,7 @@ impl Manifest {
         each: impl FnMut(ParameterEntry),
     ) -> Result<(ManifestSummary, Digest), ManifestError> {
         let parts = Parts::of(stored)?;
-        let walk = || {
-            let list = parts.list.ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
-            entries::walk(list, each)
-        };
+        let walk = || parts.walk(each);
         // What is not signed is wrong by that, whatever else is.
         let (digest, walked) = if parts.line.len() < LARGE_BYTES {
             (parts.check_signature()?, walk())
@@ -174,6 +171,12 @@ impl Manifest {
         let walked = walked?;
         walked.check(&parts.summary)?;
         Ok((parts.summary, digest))
+    }
+
+    /// As [`walk`](Self::walk), of a manifest whose [signature was checked](Self::parse_signed_summary).
+    pub(crate) fn walk_checked(stored: &[u8], each: impl FnMut(ParameterEntry)) -> Result<(), ManifestError> {
+        let parts = Parts::of(stored)?;
+        parts.walk(each)?.check(&parts.summary)
     }
 
     /// What a stored manifest says but for its parameters, which are not looked at, and its digest. Its rules and its signature are
@@ -211,6 +214,11 @@ impl<'a> Parts<'a> {
         let signer = signature::parse_public_key(&summary.signer).map_err(ManifestError::Signature)?;
         let list = line[marker + PARAMETERS_MARKER.len() - 1..].strip_suffix(b"}\n");
         Ok(Self { stored, line, armored, summary, signer, list })
+    }
+
+    fn walk(&self, each: impl FnMut(ParameterEntry)) -> Result<entries::Walked, ManifestError> {
+        let list = self.list.ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
+        entries::walk(list, each)
     }
 
     /// The digest of the whole, where the signature is right. What is signed is the beginning of what is stored, so hashing it once makes

@@ -122,7 +122,7 @@ impl ContentCheck {
         true
     }
 
-    /// Everything that differs. Waits for all entries.
+    /// Everything that differs. Waits for the entries that have not come.
     pub(super) fn finish(mut self) -> Vec<Finding> {
         while self.take_more() {}
         let entries = std::mem::take(&mut self.entries);

@@ -34,7 +34,8 @@ pub(super) struct DataCheck {
     is_document: bool,
     /// Parameters that were compared; none where it was not opened.
     pub(super) parameters: Option<u64>,
-    findings: Vec<Finding>,
+    /// What was compared, where the document was read to its end.
+    content: Option<ContentCheck>,
     error: Option<SnapshotError>,
 }
 
@@ -76,7 +77,7 @@ impl DataCheck {
                 let found =
                     Self { stored: reading.stored, is_document: reading.is_document, ..Self::new(summary, document) };
                 match reading.outcome {
-                    Ok(check) => Self { parameters: Some(check.parameters), findings: check.finish(), ..found },
+                    Ok(check) => Self { parameters: Some(check.parameters), content: Some(check), ..found },
                     Err(error) => Self { error: Some(error), ..found },
                 }
             }
@@ -84,15 +85,7 @@ impl DataCheck {
     }
 
     fn new(summary: ManifestSummary, document: StoredDocument) -> Self {
-        Self {
-            summary,
-            document,
-            stored: None,
-            is_document: false,
-            parameters: None,
-            findings: Vec::new(),
-            error: None,
-        }
+        Self { summary, document, stored: None, is_document: false, parameters: None, content: None, error: None }
     }
 
     fn failed(summary: ManifestSummary, document: StoredDocument, error: SnapshotError) -> Self {
@@ -104,7 +97,7 @@ impl DataCheck {
         &self.document.object.key
     }
 
-    /// What is wrong with it. `others` says which snapshots have which documents.
+    /// What is wrong with it; all of the manifest's entries have to have come. `others` says which snapshots have which documents.
     pub(super) fn noticed(self, others: &BTreeMap<Digest, String>) -> Vec<Noticed> {
         let object = &self.document.object;
         let finding = |kind, message: String| vec![Noticed::finding(kind, &object.key, Some(self.summary.id), message)];
@@ -133,7 +126,7 @@ impl DataCheck {
             };
         }
         match &self.error {
-            None => self.findings.into_iter().map(Noticed::Finding).collect(),
+            None => self.content.map(ContentCheck::finish).into_iter().flatten().map(Noticed::Finding).collect(),
             Some(SnapshotError::Open { source, .. }) if matches!(**source, OpenError::NoIdentity { .. }) => {
                 let reason = format!("its content was not checked: {}", chain_of_causes(&**source));
                 vec![Noticed::unchecked(&object.key, reason)]

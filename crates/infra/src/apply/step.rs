@@ -91,7 +91,7 @@ impl Step<'_> {
                 record = Some(self.write(&one, record, None, RecordState::Making).await?);
                 let id = match one.spec.create(cloud, &one.at).await? {
                     Created::New(id) => id,
-                    Created::There(id) => self.claim(cloud, &one, id).await?,
+                    Created::There { id, may_be_ours } => self.claim(cloud, &one, id, may_be_ours).await?,
                 };
                 self.set(cloud, &one, &id, |field| !one.spec.created_with().contains(&field)).await?;
                 id
@@ -115,9 +115,13 @@ impl Step<'_> {
 
     /// What was there when it was to be made, if it is the stack's: the answer to a first try can be lost. Another's is left as it
     /// is, and nothing is recorded of it, so that the next plan refuses it too.
-    async fn claim(&self, cloud: &Cloud, one: &Observed, id: String) -> Result<String, StepError> {
+    async fn claim(&self, cloud: &Cloud, one: &Observed, id: String, may_be_ours: bool) -> Result<String, StepError> {
         let owner = one.spec.read(cloud, &one.at, Some(&id)).await?.and_then(|live| live.owner);
-        if owner.as_deref() == Some(one.at.owner.as_str()) {
+        let is_ours = match &owner {
+            Some(owner) => *owner == one.at.owner,
+            None => may_be_ours && !one.spec.is_owned_from_the_start(),
+        };
+        if is_ours {
             return Ok(id);
         }
         self.context.stack.inventory.forget(&one.key).await?;

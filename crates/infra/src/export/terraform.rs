@@ -189,10 +189,7 @@ pub(super) fn of_resource(one: &Observed) -> Vec<ProviderResource> {
 
 fn of_google_bucket(bucket: &GcsBucket, one: &Observed) -> Value {
     let rules = bucket.lifecycle.iter().map(|rule| {
-        let (action, age) = match rule.abort_uploads_days {
-            Some(days) => ("AbortIncompleteMultipartUpload", Some(days)),
-            None => ("Delete", rule.expiration_days),
-        };
+        let (action, age) = rule.action();
         let condition = json!({
             "age": age,
             "days_since_noncurrent_time": rule.noncurrent_expiration_days,

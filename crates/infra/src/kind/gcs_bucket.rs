@@ -90,11 +90,16 @@ pub struct LifecycleRule {
 }
 
 impl LifecycleRule {
-    fn to_google(&self) -> Value {
-        let (action, age) = match self.abort_uploads_days {
+    /// What is done, as Google calls it, and after how many days.
+    pub(crate) fn action(&self) -> (&'static str, Option<u64>) {
+        match self.abort_uploads_days {
             Some(days) => ("AbortIncompleteMultipartUpload", Some(days)),
             None => ("Delete", self.expiration_days),
-        };
+        }
+    }
+
+    fn to_google(&self) -> Value {
+        let (action, age) = self.action();
         let mut condition = json!({});
         let mut say = |name: &str, value: Option<Value>| value.map(|value| condition[name] = value);
         say("age", age.map(Value::from));

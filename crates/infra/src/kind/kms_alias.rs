@@ -57,9 +57,9 @@ impl Resource for KmsAlias {
             kms.create_alias().alias_name(&self.name).target_key_id(&self.key).send().await
         });
         let created = Created::of(create.await, &["AlreadyExistsException"], &self.name)?;
-        if let Created::There(_) = created {
+        if let Created::There { id, .. } = created {
             match kms_key::describe(cloud, &self.name).await? {
-                Some(key) if key.key_id != self.key => return Ok(created),
+                Some(key) if key.key_id != self.key => return Ok(Created::There { id, may_be_ours: false }),
                 // Of this key, where an answer was lost; or of one that is going to be deleted, which is not seen as one.
                 _ => self.set(cloud, at, &self.name, "key").await?,
             }

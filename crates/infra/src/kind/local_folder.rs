@@ -68,7 +68,9 @@ impl Resource for LocalFolder {
         let make = cloud.file_call("mkdir", &self.path, async || {
             tokio::fs::create_dir_all(path.parent().unwrap_or(path)).await?;
             match tokio::fs::create_dir(path).await {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Created::There(self.path.clone())),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    Ok(Created::There { id: self.path.clone(), may_be_ours: false })
+                }
                 outcome => outcome.map(|()| Created::New(self.path.clone())),
             }
         });

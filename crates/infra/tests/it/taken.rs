@@ -181,6 +181,20 @@ async fn what_the_stack_itself_made_is_its_own() {
     assert!(world.preview(&declaration).await.is_empty());
 }
 
+/// A bucket gets its tags after it is made, so that one without an owner is ours only where a try before may have made it.
+#[tokio::test]
+async fn a_bucket_whose_making_was_not_answered_is_the_stack_s() {
+    let world = World::new().await;
+    let declaration = declaration("{ kind: aws:s3:Bucket, name: taken, versioning: true }");
+    let command = "s3api create-bucket --bucket taken --create-bucket-configuration LocationConstraint=eu-west-1";
+    let gate = cli_before(&world, "s3:CreateBucket", command);
+    world.moto.fail("S3.CreateBucket", "InternalError", 500, 1, 1);
+    let report = up(&world.stack(&declaration, Some(gate))).await.unwrap();
+    assert_eq!(report.verdict, ApplyVerdict::Complete, "{report:#?}");
+    assert_eq!(world.moto.calls()["S3.CreateBucket"], 3);
+    assert!(world.preview(&declaration).await.is_empty());
+}
+
 /// A run that was interrupted right after it said what it would make does not own what another makes then.
 #[tokio::test]
 async fn an_intention_is_no_ownership() {

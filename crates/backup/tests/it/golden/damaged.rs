@@ -18,7 +18,7 @@ use parados_backup::seal::{Identities, Sealer};
 use parados_backup::signature::SigningKey;
 use parados_backup::trust::TrustedSigners;
 use parados_backup::verdict::Verdict;
-use parados_backup::verify::{FindingKind, VerifyContext, VerifyReport, VerifyRequest, verify};
+use parados_backup::verify::{FindingKind, Scope, VerifyContext, VerifyReport, VerifyRequest, verify};
 use parados_parameter::clock::ManualClock;
 use parados_parameter::{Clock as _, ParameterName, Version};
 use rstest::rstest;
@@ -119,10 +119,10 @@ async fn said_of(contents: &Contents, seen: &Contents) -> Vec<String> {
 }
 
 async fn check(contents: &Contents, pins: &Pins) -> Result<VerifyReport, String> {
-    check_store(in_memory(contents).await, pins).await
+    check_store(in_memory(contents).await, pins, Scope::All).await
 }
 
-async fn check_store(store: Arc<dyn ObjectStore>, pins: &Pins) -> Result<VerifyReport, String> {
+async fn check_store(store: Arc<dyn ObjectStore>, pins: &Pins, scope: Scope) -> Result<VerifyReport, String> {
     let objects = Objects::new(store, "REPOSITORY", Completion::Checked);
     let clock = Arc::new(ManualClock::at("2025-10-17T12:00:00Z".parse().unwrap()));
     let repository = match Repository::open(objects).await {
@@ -139,7 +139,7 @@ async fn check_store(store: Arc<dyn ObjectStore>, pins: &Pins) -> Result<VerifyR
         pins: Some(pins.clone()),
         clock,
     };
-    let request = VerifyRequest { read: true, ..VerifyRequest::default() };
+    let request = VerifyRequest { read: true, scope, ..VerifyRequest::default() };
     verify(&context, &request, &NoObserver).await.map_err(|error| chain(&error))
 }
 
@@ -248,6 +248,31 @@ async fn what_verify_says_of_a_damaged_sealed_repository() {
 #[tokio::test]
 async fn what_verify_says_of_a_damaged_unsealed_repository() {
     insta::assert_snapshot!(table("unsealed", &UNSEALED).await);
+}
+
+/// Of a snapshot that is named the entries are read beside the document, after the signature was found right.
+#[rstest]
+#[case::all(Scope::All)]
+#[case::the_one(Scope::Manifests([SECOND.to_owned()].into()))]
+#[case::another(Scope::Manifests([FIRST.to_owned()].into()))]
+#[tokio::test]
+async fn a_manifest_that_is_signed_and_is_none_is_found_whichever_is_asked_for(
+    #[case] scope: Scope,
+    #[values("]}\n", ",{}]}\n", "],\"more\":1}\n")] end: &str,
+) {
+    let mut contents = load(&v1().join("sealed"));
+    let text = std::str::from_utf8(&contents[SECOND]).unwrap();
+    let line = text.lines().next().unwrap().strip_suffix("]}").unwrap().to_owned() + end;
+    let armored = signing_key().sign("parados-manifest", &Digest::of(line.as_bytes())).unwrap();
+    contents.insert(SECOND.into(), (line + &armored).into_bytes().into());
+    let folder = tempfile::tempdir().unwrap();
+    let report = check_store(in_memory(&contents).await, &Pins::in_folder(folder.path()), scope).await.unwrap();
+    let found: Vec<_> = report.findings.iter().map(|finding| (finding.kind, finding.object.as_str())).collect();
+    match end {
+        "]}\n" => assert_eq!(found, []),
+        _ => assert!(found.contains(&(FindingKind::Forged, SECOND)), "{report:?}"),
+    }
+    assert!(report.unchecked.is_empty(), "{report:?}");
 }
 
 /// A repository that a machine has seen whole.
@@ -436,7 +461,7 @@ async fn a_call_that_fails_is_no_damage_and_no_proof_either(
         let pins = Pins::in_folder(folder.path());
         let plan = Plan::new(nth, effect, "");
         let store = Interrupted::new(in_memory(&whole).await, plan.clone());
-        match check_store(Arc::new(store), &pins).await {
+        match check_store(Arc::new(store), &pins, Scope::All).await {
             Err(_) => refused += 1,
             Ok(report) => {
                 assert!(report.findings.is_empty(), "{effect:?} of call {nth}: {report:?}");

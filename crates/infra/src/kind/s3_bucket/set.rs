@@ -37,7 +37,7 @@ pub(super) async fn create(bucket: &S3Bucket, cloud: &Cloud) -> Result<Created> 
     let created = Created::of(create.await, &["BucketAlreadyOwnedByYou"], &bucket.name)?;
     match created {
         Created::New(name) if cloud.region == FIRST_REGION && !read_tags(&bucket.name, cloud).await?.is_empty() => {
-            Ok(Created::There(name))
+            Ok(Created::There { id: name, may_be_ours: false })
         }
         created => Ok(created),
     }
