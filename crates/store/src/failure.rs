@@ -28,6 +28,11 @@ impl Failure {
         Self::Storage(StoreErrorKind::Storage, format!("the store's file is damaged: {what}"))
     }
 
+    /// Whether it is about the call alone; anything else breaks the transaction that the call is in.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Unreadable(..))
+    }
+
     /// The error of a database's own `operation`.
     pub(crate) fn of_database(self, operation: &'static str) -> DatabaseError {
         let message = match self.of(Operation::GetParameter, "") {

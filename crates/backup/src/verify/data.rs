@@ -16,7 +16,7 @@ use crate::seal::{Identities, OpenError};
 use crate::snapshot::{self, Measure, SnapshotError};
 
 use super::content::ContentCheck;
-use super::finding::{Finding, FindingKind, Noticed};
+use super::finding::{FindingKind, Noticed};
 
 /// What is to be done with the content.
 pub(super) struct ContentRequest {

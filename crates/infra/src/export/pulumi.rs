@@ -48,11 +48,13 @@ fn reworded(reference: &str) -> String {
 
 pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap<String, String>) -> Value {
     let mut all = Map::new();
-    for target in stack.targets.keys() {
+    let resources: Vec<_> = resources.iter().flat_map(terraform::of_resource).collect();
+    let has_aws = resources.iter().any(|one| one.kind.starts_with("aws_"));
+    for target in stack.targets.keys().filter(|_| has_aws) {
         let properties = json!({"region": stack.targets[target].region});
         all.insert(format!("provider_{target}"), json!({"type": "pulumi:providers:aws", "properties": properties}));
     }
-    for one in resources.iter().flat_map(terraform::of_resource) {
+    for one in resources {
         let mut arguments = one.arguments;
         let depends_on = arguments.as_object_mut().and_then(|entries| entries.remove("depends_on"));
         let depends_on = depends_on.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
@@ -74,13 +76,15 @@ pub(super) fn document(stack: &Stack, resources: &[Observed], outputs: &BTreeMap
         }
         all.insert(name(one.kind, &one.name), resource);
     }
-    let document = json!({
+    let mut document = json!({
         "name": stack.project,
         "runtime": "yaml",
-        "config": {"aws:region": {"type": "string", "default": stack.main.region}},
         "resources": all,
         "outputs": outputs,
     });
+    if has_aws {
+        document["config"] = json!({"aws:region": {"type": "string", "default": stack.main.region}});
+    }
     interpolated(&document, "$${")
 }
 

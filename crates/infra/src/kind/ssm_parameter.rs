@@ -109,6 +109,7 @@ impl Resource for SsmParameter {
         let metadata = describe?.parameters.unwrap_or_default().into_iter().next();
         let tags = absent(tags, &["InvalidResourceId"])?.and_then(|output| output.tag_list).unwrap_or_default();
         let tags = live_tags(tags.into_iter().map(|tag| (tag.key, tag.value)));
+        let is_secret = parameter.r#type == Some(SdkType::SecureString);
         let changed = metadata.as_ref().and_then(|metadata| {
             let at = metadata.last_modified_date?;
             let at = jiff::Timestamp::from_second(at.secs()).ok()?;
@@ -119,7 +120,8 @@ impl Resource for SsmParameter {
             owner: tags.get(OWNER_TAG).cloned(),
             fields: BTreeMap::from([
                 ("type".to_owned(), json!(parameter.r#type.map(|one| one.as_str().to_owned()))),
-                ("value".to_owned(), json!(parameter.value)),
+                // It is read encrypted, which says nothing.
+                ("value".to_owned(), json!(parameter.value.filter(|_| !is_secret))),
                 ("description".to_owned(), json!(metadata.and_then(|one| one.description).unwrap_or_default())),
                 ("tags".to_owned(), json!(tags)),
             ]),

@@ -98,13 +98,15 @@ impl Resource for StoreParameter {
         let changed = metadata.as_ref().and_then(|one| {
             Some(LastChange { by: one.last_modified_user.clone()?, at: one.last_modified_date.to_string() })
         });
+        let is_secret = parameter.parameter_type == ParameterType::SecureString;
         let description = metadata.and_then(|one| one.description).map(|text| text.as_str().to_owned());
         Ok(Some(Live {
             id: self.name.clone(),
             owner: tags.get(OWNER_TAG).cloned(),
             fields: BTreeMap::from([
                 ("type".to_owned(), json!(parameter.parameter_type.to_string())),
-                ("value".to_owned(), json!(parameter.value.reveal())),
+                // A secret is in no plan.
+                ("value".to_owned(), json!((!is_secret).then(|| parameter.value.reveal()))),
                 ("description".to_owned(), json!(description.unwrap_or_default())),
                 ("tags".to_owned(), json!(tags)),
             ]),

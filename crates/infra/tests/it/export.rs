@@ -175,6 +175,7 @@ async fn what_is_elsewhere_is_exported_too() {
 
     let (pulumi, left_out) = exported(ExportFormat::Pulumi);
     assert!(left_out.is_empty());
+    assert!(pulumi["config"].is_null(), "nothing of it is AWS's");
     let (archive, third) = (&pulumi["resources"]["archive"], &pulumi["resources"]["third"]);
     assert_eq!((&archive["type"], &third["type"]), (&json!("gcp:storage:Bucket"), &json!("azure:storage:Container")));
     let rules = json!([

@@ -4,11 +4,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use parados_infra::cloud::Cloud;
+use parados_infra::import::{ImportError, import};
+use parados_infra::kind::KindName;
+use parados_infra::plan::InfraAction;
 use parados_parameter::memory::MemoryStore;
-use parados_parameter::{SharedStore, SystemClock};
+use parados_parameter::{ParameterName, ParameterType, PutRequest, Secret, SharedStore, SystemClock};
 use rstest::rstest;
 use serde_json::{Value, json};
-use testkit::{Moto, aws_cli};
+use testkit::{Canary, Moto, aws_cli};
 
 use crate::world::{WHOLE, World, destroy, make, stack_in, up};
 
@@ -187,4 +190,28 @@ async fn without_aws_there_are_folders_and_a_store() {
     assert!(make(&stack, &stack.observe().await.unwrap()).is_empty());
     destroy(&stack).await.unwrap();
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_secret_where_a_parameter_is_declared_is_in_no_plan_and_no_import() {
+    let store: SharedStore = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+    let name: ParameterName = "/shop/secret".parse().unwrap();
+    let mut canary = Canary::new();
+    let secret = canary.plant("a secret");
+    let put =
+        PutRequest { parameter_type: Some(ParameterType::SecureString), ..PutRequest::new(name, Secret::new(secret)) };
+    store.put(&put).await.unwrap();
+    let declaration =
+        "version: 1\nresources:\n  one: { kind: parados:store:Parameter, name: /shop/secret, value: plain }\n";
+    let stack = stack_in(declaration, Cloud::local("000000000000", "embedded", store.clone()), store);
+    let plan = make(&stack, &stack.observe().await.unwrap());
+    assert_eq!(plan.changes[0].action, InfraAction::Refuse);
+    let of_value = plan.changes[0].differences.iter().find(|one| one.field() == "value").unwrap();
+    assert_eq!(of_value.live, Value::Null);
+    canary.assert_absent(format!("{plan:?}").as_bytes(), "the plan");
+    canary.assert_absent(serde_json::to_string(&&plan).unwrap().as_bytes(), "the plan as JSON");
+    let imported = import(&stack, None, KindName::StoreParameter, "/shop/secret", "one").await;
+    let error = imported.unwrap_err();
+    assert!(matches!(error, ImportError::Undeclarable { .. }), "{error}");
+    canary.assert_absent(format!("{error} {error:?}").as_bytes(), "the error");
 }

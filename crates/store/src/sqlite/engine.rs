@@ -16,7 +16,7 @@ use super::keys::{Keys, Source};
 use super::queue::{Queue, Work};
 use super::schema::{self, Durability};
 use super::scratch::ScratchFolder;
-use super::{changing, migrate};
+use super::{changing, migrate, putting};
 use crate::change::ChangeWatch;
 use crate::failure::Failure;
 use crate::master_key::{self, KeyFiles};
@@ -47,8 +47,6 @@ pub(super) use with_keys;
 /// A database that is open.
 pub(super) struct Engine {
     readers: SqlitePool,
-    #[cfg(test)]
-    writer: SqlitePool,
     queue: Queue,
     keys: Arc<Keys>,
     feed: Arc<Feed>,
@@ -143,19 +141,8 @@ impl Engine {
         })?;
         let master_key_fits = !keys.ring().lacks(checks);
         let (keys, feed) = (Arc::new(keys), Arc::new(Feed::new(newest)));
-        let queue = Queue::start(writer.clone(), readers.clone(), keys.clone(), feed.clone());
-        Ok(Self {
-            readers,
-            #[cfg(test)]
-            writer,
-            queue,
-            keys,
-            feed,
-            clock,
-            master_key_fits,
-            tier_limits: OnceLock::new(),
-            location,
-        })
+        let queue = Queue::start(writer, readers.clone(), keys.clone(), feed.clone());
+        Ok(Self { readers, queue, keys, feed, clock, master_key_fits, tier_limits: OnceLock::new(), location })
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -176,11 +163,6 @@ impl Engine {
 
     pub(super) fn readers(&self) -> &SqlitePool {
         &self.readers
-    }
-
-    #[cfg(test)]
-    pub(super) fn writer(&self) -> &SqlitePool {
-        &self.writer
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -264,7 +246,10 @@ impl Connections {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
-            .before_acquire(|writer, _| Box::pin(async { Ok(!writer.is_in_transaction()) }));
+            .before_acquire(|writer, _| Box::pin(async { Ok(!writer.is_in_transaction()) }))
+            .after_connect(|writer, _| {
+                Box::pin(async { sqlx::raw_sql(putting::CONNECTION).execute(writer).await.map(drop) })
+            });
         let writer = writer.connect_lazy_with(connection.clone());
         let readers = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
         Self { readers: readers.connect_lazy_with(connection.pragma("query_only", "ON")), writer }

@@ -4,17 +4,20 @@
 //! is done in a savepoint of its own. What goes wrong with the file or the keys is no refusal: the transaction is given up, and each of its works is done again
 //! alone, so that it meets its own errors only.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use parados_parameter::{AccountRegion, ParameterName, StoreErrorKind};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
-use sqlx::{Acquire as _, Transaction};
+use sqlx::{Acquire as _, Connection as _, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::feed::Feed;
 use super::keys::Keys;
+use super::putting::{Asked, Put, put_together};
 use crate::failure::Failure;
 use crate::seal::Keyring;
 
@@ -105,6 +108,9 @@ trait Queued: Send {
 
     /// Whether nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
+
+    /// Itself, where it is a put.
+    fn as_put(&mut self) -> Option<&mut Job<Put>>;
 }
 
 /// How a work went.
@@ -126,7 +132,7 @@ impl<W: Work> Queued for Job<W> {
         let outcome = self.work.run(&mut writing).await;
         let ran = match &outcome {
             Ok(_) => Ran::Done,
-            Err(Failure::Refused(_) | Failure::Unreadable(..)) => Ran::Refused,
+            Err(failure) if failure.is_refusal() => Ran::Refused,
             Err(failure) => return Err(failure.clone()),
         };
         self.outcome = Some(outcome);
@@ -151,6 +157,10 @@ impl<W: Work> Queued for Job<W> {
     fn is_abandoned(&self) -> bool {
         self.answer.is_closed()
     }
+
+    fn as_put(&mut self) -> Option<&mut Job<Put>> {
+        (self as &mut dyn Any).downcast_mut()
+    }
 }
 
 type Jobs = Vec<Box<dyn Queued>>;
@@ -164,6 +174,9 @@ enum Broken {
     All(Failure),
 }
 
+/// The one connection that writes, while nothing broke on it.
+type Connection = Option<PoolConnection<Sqlite>>;
+
 struct Writer {
     pool: SqlitePool,
     readers: SqlitePool,
@@ -173,9 +186,14 @@ struct Writer {
 
 impl Writer {
     async fn run(self, mut waiting: Waiting) {
+        let mut connection = None;
         while let Some(first) = waiting.recv().await {
             let mut jobs = vec![first];
-            match self.together(&mut jobs, &mut waiting).await {
+            let done = self.together(&mut connection, &mut jobs, &mut waiting).await;
+            if done.is_err() {
+                connection = None;
+            }
+            match done {
                 Ok(()) => jobs.into_iter().for_each(|job| job.answer()),
                 Err(Broken::All(failure)) => {
                     while let Ok(job) = waiting.try_recv() {
@@ -190,30 +208,28 @@ impl Writer {
                 }
             }
         }
+        drop(connection);
         self.pool.close().await;
     }
 
     /// Does `jobs`, and those that come meanwhile, in one transaction.
-    async fn together(&self, jobs: &mut Jobs, waiting: &mut Waiting) -> Result<(), Broken> {
-        let mut transaction = self.begin().await.map_err(|error| Broken::All(error.into()))?;
+    async fn together(
+        &self,
+        connection: &mut Connection,
+        jobs: &mut Jobs,
+        waiting: &mut Waiting,
+    ) -> Result<(), Broken> {
+        let mut transaction = self.begin(connection).await.map_err(|error| Broken::All(error.into()))?;
         let keys = self.keys.ring();
         let mut recorded = Recorded::default();
-        let mut next = 0;
-        while next < GROUP {
-            if next == jobs.len() && !take(jobs, waiting).await {
-                break;
-            }
-            let job = &mut jobs[next];
-            if job.is_abandoned() {
-                drop(jobs.remove(next));
-                continue;
-            }
-            let done = do_one(&mut **job, &mut transaction, &keys, &mut recorded).await;
-            done.map_err(|failure| match &failure {
+        let mut done = 0;
+        while done < GROUP && take(jobs, done, waiting).await {
+            let ran = do_all(&mut jobs[done..], &mut transaction, &keys, &mut recorded).await;
+            ran.map_err(|failure| match &failure {
                 Failure::Storage(..) if jobs.len() == 1 => Broken::All(failure),
                 _ => Broken::Apart,
             })?;
-            next += 1;
+            done = jobs.len();
         }
         transaction.commit().await.map_err(|error| match is_full(&error) {
             // Nothing of it is there, and less of it may find room.
@@ -240,7 +256,8 @@ impl Writer {
     }
 
     async fn attempt(&self, job: &mut dyn Queued) -> Result<(), Failure> {
-        let mut transaction = self.begin().await?;
+        let mut connection = None;
+        let mut transaction = self.begin(&mut connection).await?;
         let keys = self.keys.ring();
         let mut recorded = Recorded::default();
         let ran = job.run(Writing { connection: &mut transaction, keys: &keys, recorded: &mut recorded }).await?;
@@ -251,16 +268,25 @@ impl Writer {
         Ok(())
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await
+    async fn begin<'c>(&self, connection: &'c mut Connection) -> Result<Transaction<'c, Sqlite>, sqlx::Error> {
+        let connection = match connection {
+            Some(connection) => connection,
+            none => none.insert(self.pool.acquire().await?),
+        };
+        connection.begin_with("BEGIN IMMEDIATE").await
     }
 }
 
-/// Takes one more work, if one comes before this thread has nothing else to do.
-async fn take(jobs: &mut Jobs, waiting: &mut Waiting) -> bool {
-    for _ in 0..2 {
-        if let Ok(job) = waiting.try_recv() {
+/// Takes works that wait to those at hand, of which `done` are done. Where that leaves nothing to do, it takes what comes before this thread has nothing else to
+/// do. Gives whether there is something to do.
+async fn take(jobs: &mut Jobs, done: usize, waiting: &mut Waiting) -> bool {
+    for _ in 0..3 {
+        while jobs.len() < GROUP
+            && let Ok(job) = waiting.try_recv()
+        {
             jobs.push(job);
+        }
+        if jobs.len() > done {
             return true;
         }
         tokio::task::yield_now().await;
@@ -268,9 +294,35 @@ async fn take(jobs: &mut Jobs, waiting: &mut Waiting) -> bool {
     false
 }
 
+/// Does works in their order, and puts that follow one another together. An abandoned one is left out.
+async fn do_all(
+    jobs: &mut [Box<dyn Queued>],
+    transaction: &mut Transaction<'_, Sqlite>,
+    keys: &Keyring,
+    recorded: &mut Recorded,
+) -> Result<(), Failure> {
+    let mut rest = jobs;
+    while !rest.is_empty() {
+        let puts = rest.iter_mut().map_while(|job| job.as_put()).count();
+        let (these, others) = rest.split_at_mut(puts.max(1));
+        let mut wanted = these.iter_mut().filter(|job| !job.is_abandoned());
+        if puts > 0 {
+            let mut puts: Vec<_> = wanted.filter_map(|job| job.as_put()).collect();
+            let asked: Vec<Asked<'_>> = puts.iter().map(|job| job.work.asked()).collect();
+            let mut writing = Writing { connection: transaction, keys, recorded };
+            let outcomes = put_together(&mut writing, &asked).await?;
+            puts.iter_mut().zip(outcomes).for_each(|(job, outcome)| job.outcome = Some(outcome));
+        } else if let Some(job) = wanted.next() {
+            do_one(&mut **job, transaction, keys, recorded).await?;
+        }
+        rest = others;
+    }
+    Ok(())
+}
+
 async fn do_one(
     job: &mut dyn Queued,
-    transaction: &mut Transaction<'static, Sqlite>,
+    transaction: &mut Transaction<'_, Sqlite>,
     keys: &Keyring,
     recorded: &mut Recorded,
 ) -> Result<(), Failure> {

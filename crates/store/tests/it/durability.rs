@@ -157,6 +157,37 @@ async fn writes_at_once_share_a_commit_and_a_refusal_undoes_only_its_own() {
 }
 
 #[tokio::test]
+async fn a_put_begins_with_what_the_writes_before_it_left() {
+    let directory = new_directory().await;
+    let store = open(directory.path()).await;
+    for name in ["/deleted", "/put"] {
+        store.put(&request(name, "before")).await.unwrap();
+    }
+    let before = commits(directory.path());
+    let (deleted, label) = (name("/deleted"), ["stays".to_owned()]);
+    let (bystander, created, again) = (request("/b", "1"), request("deleted", "2"), overwrite("/deleted", "3"));
+    let (over, refused, once_more) = (overwrite("/put", "4"), request("put", "5"), overwrite("put", "6"));
+    let put = name("/put");
+    let outcomes = tokio::join!(
+        store.put(&bystander),
+        store.delete(&deleted),
+        store.put(&created),
+        store.put(&again),
+        store.put(&over),
+        store.label(&put, None, &label),
+        store.put(&refused),
+        store.put(&once_more),
+    );
+    assert_eq!(commits(directory.path()) - before, 1, "all of them are handed in before one is done");
+    let (bystander, deleted, created, again, over, label, refused, once_more) = outcomes;
+    deleted.unwrap();
+    let versions = [bystander, created, again, over, once_more].map(|outcome| outcome.unwrap().version.get());
+    assert_eq!(versions, [1, 1, 2, 2, 3]);
+    assert_eq!(label.unwrap().version.get(), 2);
+    assert_eq!(refused.unwrap_err().kind, StoreErrorKind::ParameterAlreadyExists);
+}
+
+#[tokio::test]
 async fn a_write_whose_caller_went_away_before_it_began_does_not_happen_and_the_store_goes_on() {
     let directory = new_directory().await;
     let store = open(directory.path()).await;
