@@ -35,6 +35,7 @@ use parados_parameter::Clock;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use self::amendments::AmendmentsCheck;
 use self::chain::Chain;
 use self::data::{ContentRequest, DataCheck};
 use self::finding::Noticed;
@@ -137,9 +138,19 @@ pub async fn verify(
     observer: &dyn Observer,
 ) -> Result<VerifyReport, VerifyError> {
     let begun = Instant::now();
-    let run = Run { context, request, observer };
-    let mut report = VerifyReport::new(context.repository.location(), context.clock.now());
-    run.run(&mut report).await?;
+    // Of a few snapshots that are read, manifest and document are read at once. Where a manifest turns out to be none, nothing that was made of it counts.
+    let mut order = match request.read && request.scope != Scope::All {
+        true => Order::Beside,
+        false => Order::ManifestFirst,
+    };
+    let mut report = loop {
+        let run = Run { context, request, observer, order };
+        let mut report = VerifyReport::new(context.repository.location(), context.clock.now());
+        match run.run(&mut report).await? {
+            Soundness::Sound => break report,
+            Soundness::NoManifest => order = Order::ManifestFirst,
+        }
+    };
     report.sort();
     report.seconds = begun.elapsed().as_secs_f64();
     report.findings.iter().for_each(|finding| observer.event(&Event::Found(finding.clone())));
@@ -151,50 +162,83 @@ struct Run<'a> {
     context: &'a VerifyContext,
     request: &'a VerifyRequest,
     observer: &'a dyn Observer,
+    order: Order,
 }
 
-/// The manifests that were read, and of some whose content is checked the bytes: their parameters are read beside the document.
+/// When the manifests of documents that are read are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// While the documents are read.
+    Beside,
+    /// Before.
+    ManifestFirst,
+}
+
+/// Whether what was made of manifests before they were checked may stand.
+enum Soundness {
+    Sound,
+    /// One of them is none, or is not signed as it has to be.
+    NoManifest,
+}
+
+/// The manifests that were read, and the bytes of those that are checked beside their documents.
 #[derive(Default)]
 struct Manifests {
     links: Vec<Link>,
-    kept: BTreeMap<String, Bytes>,
+    unchecked: BTreeMap<String, Bytes>,
+}
+
+/// What came of a document.
+struct CheckedDocument {
+    manifest_key: String,
+    outcome: Result<DataCheck, Noticed>,
+    /// The manifest's digest, where it was checked beside; none where it turned out to be none.
+    beside: Option<Option<Digest>>,
 }
 
 impl Run<'_> {
-    async fn run(&self, report: &mut VerifyReport) -> Result<(), VerifyError> {
+    async fn run(&self, report: &mut VerifyReport) -> Result<Soundness, VerifyError> {
         let Self { context, request, .. } = self;
         let objects = context.repository.manifest_objects(&request.filter).await?;
         let count = objects.len() + request.scope.count(objects.len());
         self.observer.event(&Event::Checking { objects: count as u64 });
-        let Manifests { mut links, mut kept } = self.read_manifests(objects, report).await;
+        let Manifests { mut links, mut unchecked } = self.read_manifests(objects, report).await;
         link::note_exchanges(&mut links);
 
         let summaries: Vec<_> = links.iter().filter_map(Link::summary).cloned().collect();
         let in_scope: Vec<_> = links.iter().filter(|link| request.scope.has(&link.object.key)).collect();
         let in_scope: Vec<_> =
             in_scope.into_iter().filter_map(|link| Some((link.object.key.clone(), link.summary()?.clone()))).collect();
-        let amended = match amendments::check(&context.repository, &request.filter, &links).await {
-            Ok((objects, noticed)) => {
-                report.take(noticed);
-                objects
-            }
-            Err(error) => {
-                report.take([Noticed::unchecked("amendments/", chain_of_causes(&error))]);
-                BTreeMap::new()
-            }
-        };
+        let amendments = AmendmentsCheck::read(&context.repository, &request.filter).await;
         let keys = self.check_keys(&in_scope, report).await;
         let documents = futures::stream::iter(in_scope)
             .map(|(key, summary)| {
-                let stored = kept.remove(&key);
+                let stored = unchecked.remove(&key);
                 self.check_document(key, summary, stored, &keys)
             })
             .buffer_unordered(DOCUMENTS_AT_ONCE);
         let of_manifests = summaries.iter().map(|summary| (summary.document.digest, summary.id.to_string()));
-        let others: BTreeMap<Digest, String> = amended.into_iter().chain(of_manifests).collect();
+        let amended = amendments.iter().flat_map(AmendmentsCheck::objects);
+        let others: BTreeMap<Digest, String> = amended.chain(of_manifests).collect();
         let mut documents = std::pin::pin!(documents);
         while let Some(checked) = documents.next().await {
-            self.take_document(checked, &others, report);
+            match checked.beside {
+                None => {}
+                Some(None) => return Ok(Soundness::NoManifest),
+                Some(digest) => {
+                    let link = links.iter_mut().find(|link| link.object.key == checked.manifest_key);
+                    link.into_iter().for_each(|link| link.digest = digest);
+                }
+            }
+            self.take_document(checked.outcome, &others, report);
+        }
+        let amended = match amendments {
+            Ok(amendments) => amendments.noticed(&context.repository, &links).await,
+            Err(error) => Err(error),
+        };
+        match amended {
+            Ok(noticed) => report.take(noticed),
+            Err(error) => report.take([Noticed::unchecked("amendments/", chain_of_causes(&error))]),
         }
 
         let removals = match removals::read(&context.repository, &request.filter).await {
@@ -205,7 +249,7 @@ impl Run<'_> {
             Err(error) => {
                 // Without them each snapshot that was removed on purpose would look as if it were gone.
                 report.take([Noticed::unchecked("removed/", chain_of_causes(&error))]);
-                return Ok(());
+                return Ok(Soundness::Sound);
             }
         };
         let chains = self.check_chains(links, removals, report)?;
@@ -217,11 +261,10 @@ impl Run<'_> {
         if report.is_clean() {
             self.pin(&chains)?;
         }
-        Ok(())
+        Ok(Soundness::Sound)
     }
 
     async fn read_manifests(&self, objects: Vec<ManifestObject>, report: &mut VerifyReport) -> Manifests {
-        let keep = self.request.read && self.request.scope != Scope::All;
         let read = futures::stream::iter(objects).map(|object| async {
             let bytes = self.context.repository.manifest_bytes(&object.key).await;
             (object, bytes)
@@ -238,12 +281,15 @@ impl Run<'_> {
             };
             report.checked.manifests += 1;
             self.progress(&object.key, bytes.len() as u64, report);
-            let keep = keep && self.request.scope.has(&object.key);
-            let link = Link::read(&self.context.repository, object, &bytes, !keep);
-            if keep {
-                manifests.kept.insert(link.object.key.clone(), bytes);
+            let is_beside = self.order == Order::Beside && self.request.scope.has(&object.key);
+            let repository = &self.context.repository;
+            match is_beside.then(|| Link::before_check(repository, &object, &bytes)).flatten() {
+                Some(link) => {
+                    manifests.unchecked.insert(object.key, bytes);
+                    manifests.links.push(link);
+                }
+                None => manifests.links.push(Link::read(repository, object, &bytes)),
             }
-            manifests.links.push(link);
         }
         manifests
     }
@@ -273,38 +319,47 @@ impl Run<'_> {
         Some(key.fingerprint_key(&self.context.repository.id()))
     }
 
+    /// Checks a document; `stored` is its manifest, where that is yet to be checked.
     async fn check_document(
         &self,
         manifest_key: String,
         summary: ManifestSummary,
         stored: Option<Bytes>,
         keys: &OpenedKeys,
-    ) -> Result<DataCheck, Noticed> {
+    ) -> CheckedDocument {
         let repository = &self.context.repository;
+        let is_beside = stored.is_some();
         if !self.request.read {
-            return Ok(DataCheck::run(repository, summary, None).await);
+            let outcome = Ok(DataCheck::run(repository, summary, None).await);
+            return CheckedDocument { manifest_key, outcome, beside: None };
         }
-        let is_checked = stored.is_some();
-        let stored = match stored {
-            Some(stored) => stored,
-            None => repository
-                .manifest_bytes(&manifest_key)
-                .await
-                .map_err(|error| Noticed::unchecked(&manifest_key, chain_of_causes(&error)))?,
+        let read = match stored {
+            Some(stored) => Ok(stored),
+            None => repository.manifest_bytes(&manifest_key).await,
+        };
+        let stored = match read {
+            Ok(stored) => stored,
+            Err(error) => {
+                let outcome = Err(Noticed::unchecked(&manifest_key, chain_of_causes(&error)));
+                return CheckedDocument { manifest_key, outcome, beside: None };
+            }
         };
         let (sender, entries) = channel();
         let manifest = stored.clone();
-        let walking = spawn_blocking(move || walk(&manifest, is_checked, &sender));
+        let walking = spawn_blocking(move || walk(&manifest, &sender));
         let fingerprints = keys.get(&summary.fingerprint_key).cloned();
         let content = ContentRequest { identities: self.context.identities.clone(), entries, fingerprints };
         let checked = DataCheck::run(repository, summary, Some(content)).await;
-        match walking.await {
-            Ok(Ok(())) => Ok(checked),
-            // What was compared counts for nothing then.
-            Ok(Err(error)) => Err(link::noticed(&error, &manifest_key, &stored)
-                .unwrap_or_else(|| Noticed::unchecked(&manifest_key, error.to_string()))),
-            Err(_) => Err(Noticed::unchecked(&manifest_key, "reading it was interrupted")),
-        }
+        // Where it is no manifest, what was compared counts for nothing.
+        let (outcome, digest) = match walking.await {
+            Ok(Ok(digest)) => (Ok(checked), Some(digest)),
+            Ok(Err(error)) => {
+                let noticed = link::noticed(&error, &manifest_key, &stored);
+                (Err(noticed.unwrap_or_else(|| Noticed::unchecked(&manifest_key, error.to_string()))), None)
+            }
+            Err(_) => (Err(Noticed::unchecked(&manifest_key, "reading it was interrupted")), None),
+        };
+        CheckedDocument { manifest_key, outcome, beside: is_beside.then_some(digest) }
     }
 
     fn take_document(
@@ -442,8 +497,8 @@ impl Run<'_> {
     }
 }
 
-/// Hands over the entries of a manifest as they are read; `is_checked` says that its signature was. Whoever wants no more takes no more.
-fn walk(stored: &[u8], is_checked: bool, entries: &Sender<Vec<ParameterEntry>>) -> Result<(), ManifestError> {
+/// Checks a manifest and hands over its entries as they are read; gives its digest. Whoever wants no more entries takes no more.
+fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<Digest, ManifestError> {
     let mut batch = Vec::with_capacity(ENTRIES_AT_ONCE);
     let each = |entry| {
         batch.push(entry);
@@ -451,10 +506,7 @@ fn walk(stored: &[u8], is_checked: bool, entries: &Sender<Vec<ParameterEntry>>) 
             entries.send(std::mem::replace(&mut batch, Vec::with_capacity(ENTRIES_AT_ONCE))).ok();
         }
     };
-    let walked = match is_checked {
-        true => Manifest::walk_checked(stored, each),
-        false => Manifest::walk(stored, each).map(drop),
-    };
+    let walked = Manifest::walk_measured(stored, each);
     entries.send(batch).ok();
-    walked
+    walked.map(|(_, digest)| digest)
 }

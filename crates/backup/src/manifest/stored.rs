@@ -172,21 +172,6 @@ impl Manifest {
         walked.check(&parts.summary)?;
         Ok((parts.summary, digest))
     }
-
-    /// As [`walk`](Self::walk), of a manifest whose [signature was checked](Self::parse_signed_summary).
-    pub(crate) fn walk_checked(stored: &[u8], each: impl FnMut(ParameterEntry)) -> Result<(), ManifestError> {
-        let parts = Parts::of(stored)?;
-        parts.walk(each)?.check(&parts.summary)
-    }
-
-    /// What a stored manifest says but for its parameters, which are not looked at, and its digest. Its rules and its signature are
-    /// checked as by [`parse`](Self::parse).
-    pub(crate) fn parse_signed_summary(stored: &[u8]) -> Result<(ManifestSummary, Digest), ManifestError> {
-        let parts = Parts::of(stored)?;
-        let digest = parts.check_signature()?;
-        parts.summary.check()?;
-        Ok((parts.summary, digest))
-    }
 }
 
 /// A stored manifest, taken apart.

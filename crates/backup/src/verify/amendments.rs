@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::Digest;
 use crate::report::chain as chain_of_causes;
-use crate::repository::{Amendment, AmendmentError, Repository, RepositoryError, SnapshotFilter};
+use crate::repository::{Amendment, AmendmentError, Amendments, Repository, RepositoryError, SnapshotFilter};
 use crate::signature::{self, SignatureError};
 use crate::signed_line::{SignedLine, SignedLineError};
 
@@ -12,43 +12,57 @@ use super::finding::{FindingKind, Noticed};
 use super::link::Link;
 use super::signer;
 
-/// Checks the amendments that `filter` lets through. The digests of the objects that they name come with their snapshots.
-pub(super) async fn check(
-    repository: &Repository,
-    filter: &SnapshotFilter,
-    links: &[Link],
-) -> Result<(BTreeMap<Digest, String>, Vec<Noticed>), RepositoryError> {
-    let amendments = repository.amendments(filter).await?;
-    let manifests: BTreeMap<(&str, u64), &Link> =
-        links.iter().map(|link| ((link.object.chain.as_str(), link.object.sequence), link)).collect();
-    let (mut objects, mut noticed) = (BTreeMap::new(), Vec::new());
-    let mut numbers = BTreeMap::<(String, u64), BTreeSet<u32>>::new();
-    for (key, amendment) in &amendments.entries {
-        let chain = repository.chain_of(&amendment.target);
-        objects.insert(amendment.document.digest, amendment.snapshot.to_string());
-        noticed
-            .extend(manifests.get(&(chain.as_str(), amendment.sequence)).and_then(|link| misfit(key, amendment, link)));
-        numbers.entry((chain, amendment.sequence)).or_default().insert(amendment.number);
+/// The amendments that `filter` lets through.
+pub(super) struct AmendmentsCheck(Amendments);
+
+impl AmendmentsCheck {
+    /// Reads them.
+    pub(super) async fn read(repository: &Repository, filter: &SnapshotFilter) -> Result<Self, RepositoryError> {
+        repository.amendments(filter).await.map(Self)
     }
-    for (key, error) in &amendments.damaged {
-        let bytes = repository.manifest_bytes(key).await?;
-        noticed.push(unusable(key, error, &bytes));
+
+    /// The digests of the objects that they name, with their snapshots.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (Digest, String)> {
+        self.0.entries.iter().map(|(_, amendment)| (amendment.document.digest, amendment.snapshot.to_string()))
     }
-    if amendments.damaged.is_empty() {
-        for ((chain, sequence), numbers) in numbers {
-            let last = numbers.last().copied().unwrap_or(0);
-            noticed.extend((1..last).filter(|number| !numbers.contains(number)).map(|number| {
-                let message = format!("amendment {number} of number {sequence} is missing");
-                Noticed::finding(
-                    FindingKind::Removed,
-                    &chain.replacen("manifests", "amendments", 1),
-                    None::<String>,
-                    message,
-                )
-            }));
+
+    /// What is wrong with them beside their manifests.
+    pub(super) async fn noticed(
+        self,
+        repository: &Repository,
+        links: &[Link],
+    ) -> Result<Vec<Noticed>, RepositoryError> {
+        let Self(amendments) = self;
+        let manifests: BTreeMap<(&str, u64), &Link> =
+            links.iter().map(|link| ((link.object.chain.as_str(), link.object.sequence), link)).collect();
+        let mut noticed = Vec::new();
+        let mut numbers = BTreeMap::<(String, u64), BTreeSet<u32>>::new();
+        for (key, amendment) in &amendments.entries {
+            let chain = repository.chain_of(&amendment.target);
+            let link = manifests.get(&(chain.as_str(), amendment.sequence));
+            noticed.extend(link.and_then(|link| misfit(key, amendment, link)));
+            numbers.entry((chain, amendment.sequence)).or_default().insert(amendment.number);
         }
+        for (key, error) in &amendments.damaged {
+            let bytes = repository.manifest_bytes(key).await?;
+            noticed.push(unusable(key, error, &bytes));
+        }
+        if amendments.damaged.is_empty() {
+            for ((chain, sequence), numbers) in numbers {
+                let last = numbers.last().copied().unwrap_or(0);
+                noticed.extend((1..last).filter(|number| !numbers.contains(number)).map(|number| {
+                    let message = format!("amendment {number} of number {sequence} is missing");
+                    Noticed::finding(
+                        FindingKind::Removed,
+                        &chain.replacen("manifests", "amendments", 1),
+                        None::<String>,
+                        message,
+                    )
+                }));
+            }
+        }
+        Ok(noticed)
     }
-    Ok((objects, noticed))
 }
 
 /// What is wrong with an amendment beside its manifest.

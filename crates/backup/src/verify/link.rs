@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::document::Digest;
-use crate::manifest::{Manifest, ManifestError, ManifestSummary};
+use crate::manifest::{Manifest, ManifestError, ManifestSummary, parse_summary};
 use crate::repository::{ManifestObject, Repository};
 use crate::signature::{self, ARMORED_MANIFEST_SIGNATURE_BYTES, MANIFEST_NAMESPACE, SignatureError};
 
@@ -55,21 +55,24 @@ pub(super) fn note_exchanges(links: &mut [Link]) {
 }
 
 impl Link {
-    /// Reads a manifest; its parameters are looked at where it is to be read whole.
-    pub(super) fn read(repository: &Repository, object: ManifestObject, stored: &[u8], whole: bool) -> Self {
-        let read = match whole {
-            true => Manifest::walk_measured(stored, drop),
-            false => Manifest::parse_signed_summary(stored),
-        };
-        let (digest, content) = match read {
-            Ok((summary, digest)) => {
-                let place = Some(repository.place_of(&summary)).filter(|key| *key != object.key);
-                let place = place.map(|key| Place { key, exchanged: false });
-                (digest, Content::Signed { summary: Box::new(summary), place })
-            }
-            Err(error) => (Digest::of(stored), unusable(&error, stored)),
-        };
-        Self { object, digest: Some(digest), content }
+    /// Reads a manifest.
+    pub(super) fn read(repository: &Repository, object: ManifestObject, stored: &[u8]) -> Self {
+        match Manifest::walk_measured(stored, drop) {
+            Ok((summary, digest)) => Self { digest: Some(digest), ..Self::signed(repository, object, summary) },
+            Err(error) => Self { object, digest: Some(Digest::of(stored)), content: unusable(&error, stored) },
+        }
+    }
+
+    /// What a manifest says that is checked later; none where it is clear already that something is wrong with it.
+    pub(super) fn before_check(repository: &Repository, object: &ManifestObject, stored: &[u8]) -> Option<Self> {
+        let summary = parse_summary(stored).ok()?;
+        Some(Self::signed(repository, object.clone(), summary)).filter(|link| link.summary().is_some())
+    }
+
+    fn signed(repository: &Repository, object: ManifestObject, summary: ManifestSummary) -> Self {
+        let place = Some(repository.place_of(&summary)).filter(|key| *key != object.key);
+        let place = place.map(|key| Place { key, exchanged: false });
+        Self { object, digest: None, content: Content::Signed { summary: Box::new(summary), place } }
     }
 
     /// A manifest that could not be read.

@@ -83,6 +83,9 @@ pub(crate) trait AuditTable: Debug + Send + Sync + 'static {
     /// Removes the batches at the beginning of the chain whose entries are all from before `until`, in milliseconds since 1970, and appends what says so, in one
     /// transaction; gives the last entry that was removed.
     async fn remove_before(&self, until: i64, checkpoint: Checkpoint<'_>) -> Result<Option<Head>>;
+
+    /// Gives back what only appending needs; the next append takes it again.
+    async fn close(&self);
 }
 
 /// What a row says.

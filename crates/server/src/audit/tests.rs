@@ -328,6 +328,10 @@ impl AuditTable for Failing {
     async fn remove_before(&self, until: i64, checkpoint: Checkpoint<'_>) -> super::table::Result<Option<Head>> {
         self.table.remove_before(until, checkpoint).await
     }
+
+    async fn close(&self) {
+        self.table.close().await;
+    }
 }
 
 async fn failing(database: &Database, before: u32, after: u32) -> (Arc<Failing>, AuditChain) {

@@ -275,6 +275,38 @@ async fn a_manifest_that_is_signed_and_is_none_is_found_whichever_is_asked_for(
     assert!(report.unchecked.is_empty(), "{report:?}");
 }
 
+/// Of a snapshot that is named the manifest is checked beside its document: what is wrong is said as where the manifest is checked first.
+#[tokio::test]
+async fn of_a_named_snapshot_the_same_is_said_as_of_all() {
+    let whole = load(&v1().join("sealed"));
+    let mut named = 0;
+    for (name, damage) in SEALED {
+        let mut contents = whole.clone();
+        damage(&mut contents);
+        let mut said = Vec::new();
+        for scope in [Scope::All, Scope::Manifests([SECOND.to_owned()].into())] {
+            let folder = tempfile::tempdir().unwrap();
+            let pins = Pins::in_folder(folder.path());
+            check(&whole, &pins).await.unwrap();
+            let report = check_store(in_memory(&contents).await, &pins, scope).await;
+            said.push(report.map(|report| {
+                let is_asked_for = |object: &str| !object.ends_with(".age") || object == SECOND_DOCUMENT;
+                let mut findings = report.findings;
+                findings.retain(|finding| is_asked_for(&finding.object));
+                findings
+                    .iter_mut()
+                    .for_each(|one| one.message = one.message.replace(pins.places_file().to_str().unwrap(), ""));
+                named += usize::from(findings.iter().any(|finding| finding.object == SECOND));
+                let mut unchecked = report.unchecked;
+                unchecked.retain(|one| is_asked_for(&one.object));
+                (findings, unchecked)
+            }));
+        }
+        assert_eq!(said[0], said[1], "{name}");
+    }
+    assert!(named > 20, "{named}: most of the damage is to that manifest");
+}
+
 /// A repository that a machine has seen whole.
 struct Seen {
     whole: Contents,

@@ -54,6 +54,11 @@ impl Writer {
 
     /// Writes until it is closed.
     pub(super) async fn run(mut self) {
+        self.write_all().await;
+        self.table.close().await;
+    }
+
+    async fn write_all(&mut self) {
         let mut deadline = None;
         let mut retention = Instant::now();
         loop {
