@@ -29,7 +29,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use bytes::Bytes;
 use futures::StreamExt as _;
 use parados_parameter::Clock;
 use tokio::task::spawn_blocking;
@@ -181,19 +180,26 @@ enum Soundness {
     NoManifest,
 }
 
-/// The manifests that were read, and the bytes of those that are checked beside their documents.
+/// The manifests, and the keys of those that are checked beside their documents.
 #[derive(Default)]
 struct Manifests {
     links: Vec<Link>,
-    unchecked: BTreeMap<String, Bytes>,
+    beside: BTreeSet<String>,
 }
 
 /// What came of a document.
 struct CheckedDocument {
     manifest_key: String,
     outcome: Result<DataCheck, Noticed>,
-    /// The manifest's digest, where it was checked beside; none where it turned out to be none.
-    beside: Option<Option<Digest>>,
+    /// Its manifest, which was read too; none where it turned out to be none.
+    manifest: Option<ReadManifest>,
+}
+
+/// A manifest that was read and found to be one.
+struct ReadManifest {
+    summary: ManifestSummary,
+    digest: Digest,
+    size: u64,
 }
 
 impl Run<'_> {
@@ -202,7 +208,7 @@ impl Run<'_> {
         let objects = context.repository.manifest_objects(&request.filter).await?;
         let count = objects.len() + request.scope.count(objects.len());
         self.observer.event(&Event::Checking { objects: count as u64 });
-        let Manifests { mut links, mut unchecked } = self.read_manifests(objects, report).await;
+        let Manifests { mut links, beside } = self.read_manifests(objects, report).await;
         link::note_exchanges(&mut links);
 
         let summaries: Vec<_> = links.iter().filter_map(Link::summary).cloned().collect();
@@ -212,23 +218,22 @@ impl Run<'_> {
         let amendments = AmendmentsCheck::read(&context.repository, &request.filter).await;
         let keys = self.check_keys(&in_scope, report).await;
         let documents = futures::stream::iter(in_scope)
-            .map(|(key, summary)| {
-                let stored = unchecked.remove(&key);
-                self.check_document(key, summary, stored, &keys)
-            })
+            .map(|(key, summary)| self.check_document(key, summary, &keys))
             .buffer_unordered(DOCUMENTS_AT_ONCE);
         let of_manifests = summaries.iter().map(|summary| (summary.document.digest, summary.id.to_string()));
         let amended = amendments.iter().flat_map(AmendmentsCheck::objects);
         let others: BTreeMap<Digest, String> = amended.chain(of_manifests).collect();
         let mut documents = std::pin::pin!(documents);
         while let Some(checked) = documents.next().await {
-            match checked.beside {
-                None => {}
-                Some(None) => return Ok(Soundness::NoManifest),
-                Some(digest) => {
-                    let link = links.iter_mut().find(|link| link.object.key == checked.manifest_key);
-                    link.into_iter().for_each(|link| link.digest = digest);
+            if beside.contains(&checked.manifest_key) {
+                let link = links.iter_mut().find(|link| link.object.key == checked.manifest_key);
+                let Some((link, manifest)) = link.zip(checked.manifest) else { return Ok(Soundness::NoManifest) };
+                if link.summary() != Some(&manifest.summary) {
+                    return Ok(Soundness::NoManifest);
                 }
+                link.digest = Some(manifest.digest);
+                report.checked.manifests += 1;
+                self.progress(&checked.manifest_key, manifest.size, report);
             }
             self.take_document(checked.outcome, &others, report);
         }
@@ -265,33 +270,42 @@ impl Run<'_> {
     }
 
     async fn read_manifests(&self, objects: Vec<ManifestObject>, report: &mut VerifyReport) -> Manifests {
+        let repository = &self.context.repository;
         let read = futures::stream::iter(objects).map(|object| async {
-            let bytes = self.context.repository.manifest_bytes(&object.key).await;
-            (object, bytes)
+            if let Some(link) = self.before_check(&object).await {
+                return Err(link);
+            }
+            let bytes = repository.manifest_bytes(&object.key).await;
+            Ok((object, bytes))
         });
         let mut manifests = Manifests::default();
         let mut read = read.buffer_unordered(MANIFESTS_AT_ONCE);
-        while let Some((object, bytes)) = read.next().await {
-            let bytes = match bytes {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    manifests.links.push(Link::unread(object, chain_of_causes(&error)));
-                    continue;
+        while let Some(one) = read.next().await {
+            let link = match one {
+                Err(link) => {
+                    manifests.beside.insert(link.object.key.clone());
+                    link
+                }
+                Ok((object, Err(error))) => Link::unread(object, chain_of_causes(&error)),
+                Ok((object, Ok(bytes))) => {
+                    report.checked.manifests += 1;
+                    self.progress(&object.key, bytes.len() as u64, report);
+                    Link::read(repository, object, &bytes)
                 }
             };
-            report.checked.manifests += 1;
-            self.progress(&object.key, bytes.len() as u64, report);
-            let is_beside = self.order == Order::Beside && self.request.scope.has(&object.key);
-            let repository = &self.context.repository;
-            match is_beside.then(|| Link::before_check(repository, &object, &bytes)).flatten() {
-                Some(link) => {
-                    manifests.unchecked.insert(object.key, bytes);
-                    manifests.links.push(link);
-                }
-                None => manifests.links.push(Link::read(repository, object, &bytes)),
-            }
+            manifests.links.push(link);
         }
         manifests
+    }
+
+    /// What a manifest says that is to be checked beside its document; none where it is to be checked first.
+    async fn before_check(&self, object: &ManifestObject) -> Option<Link> {
+        if self.order == Order::ManifestFirst || !self.request.scope.has(&object.key) {
+            return None;
+        }
+        let repository = &self.context.repository;
+        let beginning = repository.manifest_beginning(&object.key).await.ok()?;
+        Link::before_check(repository, object, &beginning)
     }
 
     /// The keys of the fingerprints: derived, or opened.
@@ -319,47 +333,43 @@ impl Run<'_> {
         Some(key.fingerprint_key(&self.context.repository.id()))
     }
 
-    /// Checks a document; `stored` is its manifest, where that is yet to be checked.
+    /// Checks a document, and beside it its manifest, where its content is held against that.
     async fn check_document(
         &self,
         manifest_key: String,
         summary: ManifestSummary,
-        stored: Option<Bytes>,
         keys: &OpenedKeys,
     ) -> CheckedDocument {
         let repository = &self.context.repository;
-        let is_beside = stored.is_some();
         if !self.request.read {
             let outcome = Ok(DataCheck::run(repository, summary, None).await);
-            return CheckedDocument { manifest_key, outcome, beside: None };
+            return CheckedDocument { manifest_key, outcome, manifest: None };
         }
-        let read = match stored {
-            Some(stored) => Ok(stored),
-            None => repository.manifest_bytes(&manifest_key).await,
-        };
-        let stored = match read {
-            Ok(stored) => stored,
-            Err(error) => {
-                let outcome = Err(Noticed::unchecked(&manifest_key, chain_of_causes(&error)));
-                return CheckedDocument { manifest_key, outcome, beside: None };
-            }
-        };
         let (sender, entries) = channel();
-        let manifest = stored.clone();
-        let walking = spawn_blocking(move || walk(&manifest, &sender));
         let fingerprints = keys.get(&summary.fingerprint_key).cloned();
         let content = ContentRequest { identities: self.context.identities.clone(), entries, fingerprints };
-        let checked = DataCheck::run(repository, summary, Some(content)).await;
+        let checking = DataCheck::run(repository, summary, Some(content));
+        let (manifest, checked) = futures::join!(self.walk(&manifest_key, sender), checking);
         // Where it is no manifest, what was compared counts for nothing.
-        let (outcome, digest) = match walking.await {
-            Ok(Ok(digest)) => (Ok(checked), Some(digest)),
-            Ok(Err(error)) => {
-                let noticed = link::noticed(&error, &manifest_key, &stored);
-                (Err(noticed.unwrap_or_else(|| Noticed::unchecked(&manifest_key, error.to_string()))), None)
-            }
-            Err(_) => (Err(Noticed::unchecked(&manifest_key, "reading it was interrupted")), None),
+        let (manifest, outcome) = match manifest {
+            Ok(manifest) => (Some(manifest), Ok(checked)),
+            Err(noticed) => (None, Err(noticed)),
         };
-        CheckedDocument { manifest_key, outcome, beside: is_beside.then_some(digest) }
+        CheckedDocument { manifest_key, outcome, manifest }
+    }
+
+    /// Reads and checks a manifest, and hands over its entries as they come. Whoever wants no more takes no more.
+    async fn walk(&self, key: &str, entries: Sender<Vec<ParameterEntry>>) -> Result<ReadManifest, Noticed> {
+        let stored = self.context.repository.manifest_bytes(key).await;
+        let stored = stored.map_err(|error| Noticed::unchecked(key, chain_of_causes(&error)))?;
+        let manifest = stored.clone();
+        match spawn_blocking(move || walk(&manifest, &entries)).await {
+            Ok(Ok((summary, digest))) => Ok(ReadManifest { summary, digest, size: stored.len() as u64 }),
+            Ok(Err(error)) => {
+                Err(link::noticed(&error, key, &stored).unwrap_or_else(|| Noticed::unchecked(key, error.to_string())))
+            }
+            Err(_) => Err(Noticed::unchecked(key, "reading it was interrupted")),
+        }
     }
 
     fn take_document(
@@ -497,8 +507,7 @@ impl Run<'_> {
     }
 }
 
-/// Checks a manifest and hands over its entries as they are read; gives its digest. Whoever wants no more entries takes no more.
-fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<Digest, ManifestError> {
+fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<(ManifestSummary, Digest), ManifestError> {
     let mut batch = Vec::with_capacity(ENTRIES_AT_ONCE);
     let each = |entry| {
         batch.push(entry);
@@ -508,5 +517,5 @@ fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<Digest, 
     };
     let walked = Manifest::walk_measured(stored, each);
     entries.send(batch).ok();
-    walked.map(|(_, digest)| digest)
+    walked
 }

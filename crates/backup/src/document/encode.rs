@@ -1,6 +1,6 @@
 //! From records to stored bytes and back: JSON, zstd, age.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use thiserror::Error;
 use zstd::stream::{raw, zio};
@@ -151,7 +151,7 @@ impl<W: Write> Encoder<W> {
 /// # Panics
 /// As [`Identities::open`].
 pub fn decode<'r>(
-    reader: impl Read + Send + 'r,
+    reader: impl BufRead + Send + 'r,
     sealed: bool,
     identities: &Identities,
 ) -> Result<Box<dyn Read + Send + 'r>, OpenError> {

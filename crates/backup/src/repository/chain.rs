@@ -26,7 +26,7 @@ const MAX_ATTEMPTS: u32 = 16;
 /// How often a commit reads a manifest that reads differently each time.
 const MAX_READINGS: u32 = 4;
 /// What a listing reads of each manifest at first; longer summaries are read on.
-const SUMMARY_BYTES: u64 = 32 * 1024;
+pub(super) const SUMMARY_BYTES: u64 = 32 * 1024;
 /// How many manifests a listing reads at once.
 const READS_AT_ONCE: usize = 16;
 /// Most bytes of a summary: what is missing may be named at length.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 
+use super::chain::SUMMARY_BYTES;
 use super::{Repository, RepositoryError, SnapshotFilter, layout};
 use crate::manifest::{MAX_MANIFEST_BYTES, ManifestSummary};
 use crate::target::Target;
@@ -47,6 +48,14 @@ impl Repository {
     /// Those of the place, and [`RepositoryError::Damaged`] where it is larger than any manifest.
     pub async fn manifest_bytes(&self, key: &str) -> Result<Bytes, RepositoryError> {
         self.objects.read(&self.path(key)?, MAX_MANIFEST_BYTES).await
+    }
+
+    /// The first bytes of a manifest's object, unchecked: its summary is in them, but where it is a very long one.
+    ///
+    /// # Errors
+    /// Those of the place.
+    pub(crate) async fn manifest_beginning(&self, key: &str) -> Result<Bytes, RepositoryError> {
+        self.objects.read_beginning(&self.path(key)?, SUMMARY_BYTES).await
     }
 
     /// The part of their keys that the manifests of a target share.

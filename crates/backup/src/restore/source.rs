@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +56,9 @@ impl fmt::Debug for HeldDocument {
         write!(f, "HeldDocument({} bytes)", self.0.len())
     }
 }
+
+/// How much of a file is read at once.
+const BUFFER_BYTES: usize = 128 * 1024;
 
 /// What plans and errors call a document that is in memory.
 const HELD: &str = "-";
@@ -203,7 +206,7 @@ impl RestoreSource {
 
 fn fold_document<T>(
     path: &Path,
-    bytes: impl io::Read + Send,
+    bytes: impl BufRead + Send,
     sealed: bool,
     identities: &Identities,
     initial: T,
@@ -227,7 +230,8 @@ fn fold_file<T>(
     let unreadable = |source| SourceError::File { path: path.to_owned(), source };
     let mut bytes = Measured::new(File::open(path).map_err(unreadable)?);
     let sealed = path.extension().is_none_or(|extension| extension != "json");
-    let made = fold_document(path, &mut bytes, sealed, identities, initial, each)?;
+    let made =
+        fold_document(path, BufReader::with_capacity(BUFFER_BYTES, &mut bytes), sealed, identities, initial, each)?;
     io::copy(&mut bytes, &mut io::sink()).map_err(unreadable)?;
     let (_, _, found) = bytes.finish();
     match found == digest {

@@ -1,7 +1,7 @@
 //! Opens what is sealed.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::sync::{Mutex, PoisonError};
 
 use age::stream::StreamReader;
@@ -12,8 +12,6 @@ use thiserror::Error;
 
 use super::identity::{Identities, Loaded};
 use super::kms::{self, KmsIdentity};
-
-const BUFFER_BYTES: usize = 128 * 1024;
 
 /// A stream that cannot be opened.
 #[derive(Debug, Error)]
@@ -53,8 +51,7 @@ impl Identities {
     /// # Panics
     /// Where KMS is called: outside of a tokio runtime, or on a thread of one that runs tasks. It blocks on the call, and belongs
     /// into `spawn_blocking`.
-    pub fn open<R: Read>(&self, reader: R) -> Result<OpenedReader<R>, OpenError> {
-        let reader = BufReader::with_capacity(BUFFER_BYTES, reader);
+    pub fn open<R: BufRead>(&self, reader: R) -> Result<OpenedReader<R>, OpenError> {
         let decryptor = Decryptor::new_buffered(reader).map_err(|error| match error {
             DecryptError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => OpenError::Damaged,
             DecryptError::Io(error) => OpenError::Read(error),
@@ -133,7 +130,7 @@ fn in_words(items: impl Iterator<Item = String>, none: &str) -> String {
 }
 
 /// Reads what was sealed.
-pub struct OpenedReader<R: Read>(StreamReader<BufReader<R>>);
+pub struct OpenedReader<R: Read>(StreamReader<R>);
 
 impl<R: Read> Read for OpenedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -1,6 +1,6 @@
 //! A queue of downloaded bytes, read as a stream on a thread that may block.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use bytes::{Buf as _, Bytes};
 use tokio::sync::mpsc;
@@ -28,8 +28,8 @@ impl PieceReader {
     }
 }
 
-impl Read for PieceReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl BufRead for PieceReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.left.is_empty() && !self.ended {
             match self.pieces.blocking_recv() {
                 Some(Piece::Bytes(bytes)) => self.left = bytes,
@@ -37,6 +37,17 @@ impl Read for PieceReader {
                 None => return Err(io::Error::other("the download was interrupted")),
             }
         }
+        Ok(&self.left)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left.advance(count);
+    }
+}
+
+impl Read for PieceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.fill_buf()?;
         let count = buffer.len().min(self.left.len());
         self.left.copy_to_slice(&mut buffer[..count]);
         Ok(count)

@@ -63,9 +63,9 @@ impl Link {
         }
     }
 
-    /// What a manifest says that is checked later; none where it is clear already that something is wrong with it.
-    pub(super) fn before_check(repository: &Repository, object: &ManifestObject, stored: &[u8]) -> Option<Self> {
-        let summary = parse_summary(stored).ok()?;
+    /// What a manifest says in its beginning, and is checked later; none where it is clear already that something is wrong with it.
+    pub(super) fn before_check(repository: &Repository, object: &ManifestObject, beginning: &[u8]) -> Option<Self> {
+        let summary = parse_summary(beginning).ok()?;
         Some(Self::signed(repository, object.clone(), summary)).filter(|link| link.summary().is_some())
     }
 

@@ -1,6 +1,7 @@
 //! The day when nothing else is left: age, zstd and jq open a sealed document, and write one that is opened here.
 
 use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -55,7 +56,7 @@ fn what_zstd_and_age_seal_is_opened(#[case] kind: &str) {
     run(testkit::tool("age").args(["-r", recipient.as_str(), "-o"]).arg(&sealed).arg(&compressed));
 
     let identities = Identities::load(&[file], None).unwrap();
-    let (_, read) = read_all(decode(File::open(sealed).unwrap(), true, &identities).unwrap()).unwrap();
+    let (_, read) = read_all(decode(BufReader::new(File::open(sealed).unwrap()), true, &identities).unwrap()).unwrap();
     assert!(read == records);
 }
 
