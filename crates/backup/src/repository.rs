@@ -294,7 +294,11 @@ impl Repository {
         let Some(key) = layout::key_object(id, recipients) else { return Ok(None) };
         match self.objects.create(&key, sealed.into()).await {
             Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Ok(Some(key.into())),
-            Err(error) => Err(error),
+            // An answer may have been lost that said so: another run stores the same key, sealed into other bytes.
+            Err(error) => match self.objects.exists(&key).await {
+                Ok(true) => Ok(Some(key.into())),
+                Ok(false) | Err(_) => Err(error),
+            },
         }
     }
 

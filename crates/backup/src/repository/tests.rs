@@ -483,6 +483,29 @@ async fn fingerprint_keys_are_kept_for_each_set_of_recipients() {
     assert_eq!(stored, ["1", "2"], "the first one of each stays");
 }
 
+#[rstest]
+#[case::another_stored_it(true)]
+#[case::nobody_did(false)]
+#[tokio::test]
+async fn a_lost_answer_of_storing_a_fingerprint_key_is_no_failure_where_the_key_is_there(#[case] is_there: bool) {
+    let (store, objects) = memory();
+    let repository = open(objects).await.unwrap();
+    let id = SigningKey::from_seed(&[1; 32], "").fingerprint_key(&repository.id()).id().clone();
+    let recipients = vec!["age1a".to_owned()];
+    if is_there {
+        repository.store_key(&id, &recipients, Bytes::from_static(b"theirs")).await.unwrap();
+    }
+    let faulty = Arc::new(FaultyStore::new(Arc::clone(&store), 0, false, Fault::Before));
+    let faulty = Repository {
+        objects: Objects::new(faulty, "s3://b", Completion::Checked),
+        ..open(Objects::new(Arc::clone(&store), "x", Completion::Checked)).await.unwrap()
+    };
+    let stored = faulty.store_key(&id, &recipients, Bytes::from_static(b"ours")).await;
+    assert_eq!(stored.ok(), is_there.then(|| repository.key_of(&id, &recipients)));
+    let bytes: Vec<_> = repository.read_keys(&id).await.unwrap().into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(bytes, if is_there { vec!["theirs"] } else { vec![] });
+}
+
 #[tokio::test]
 async fn checking_the_access_changes_nothing_and_tells_which_is_missing() {
     let (store, objects) = memory();
