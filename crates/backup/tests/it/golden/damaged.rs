@@ -250,7 +250,7 @@ async fn what_verify_says_of_a_damaged_unsealed_repository() {
     insta::assert_snapshot!(table("unsealed", &UNSEALED).await);
 }
 
-/// Of a snapshot that is named the entries are read beside the document, after the signature was found right.
+/// Of a snapshot that is named the manifest is checked beside its document.
 #[rstest]
 #[case::all(Scope::All)]
 #[case::the_one(Scope::Manifests([SECOND.to_owned()].into()))]
