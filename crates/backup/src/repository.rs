@@ -295,10 +295,13 @@ impl Repository {
         match self.objects.create(&key, sealed.into()).await {
             Ok(()) | Err(RepositoryError::AlreadyExists { .. }) => Ok(Some(key.into())),
             // An answer may have been lost that said so: another run stores the same key, sealed into other bytes.
-            Err(error) => match self.objects.exists(&key).await {
-                Ok(true) => Ok(Some(key.into())),
-                Ok(false) | Err(_) => Err(error),
-            },
+            Err(error)
+                if (error.leaves_a_write_open() || matches!(error, RepositoryError::CommitUnknown { .. }))
+                    && self.objects.exists(&key).await.unwrap_or(false) =>
+            {
+                Ok(Some(key.into()))
+            }
+            Err(error) => Err(error),
         }
     }
 

@@ -281,7 +281,7 @@ impl RepositoryError {
                 None => one("make the bucket, or correct the repository's URL"),
             },
             Self::FolderMissing { .. } => one("correct the path, or make the repository with: parados init"),
-            Self::Denied { access, repository, .. } if repository.starts_with("s3://") => {
+            Self::Denied { access, repository, source, .. } if repository.starts_with("s3://") => {
                 let permission = match access {
                     Access::List => "s3:ListBucket on the bucket",
                     Access::Read => {
@@ -294,10 +294,17 @@ impl RepositoryError {
                         "s3:DeleteObject on its objects; where the bucket is under object lock, nothing is deleted before its retention is over"
                     }
                 };
-                vec![
+                let mut hints = vec![
                     format!("allow the caller {permission}"),
                     "or the bucket is another account's: check its name, and its policy".to_owned(),
-                ]
+                ];
+                // The store's words name the URL that was called.
+                if words(source).contains(" http://") {
+                    let hint = "or its policy denies this: the endpoint has no TLS, which `require_tls` of a declared bucket denies; and emulators, \
+                                moto among them, take a statement with a condition for one that always denies";
+                    hints.push(hint.to_owned());
+                }
+                hints
             }
             Self::Denied { access, .. } => {
                 vec![format!("allow the caller to {access} there, or correct the repository's URL")]
@@ -440,6 +447,7 @@ mod tests {
     #[case(generic("status code: 403 Forbidden"), "Denied", "s3:PutObject")]
     #[case(generic("<Code>ExpiredToken</Code> 403 Forbidden"), "Credentials", "log in again")]
     #[case(generic("this normally indicates an incorrectly configured region"), "WrongRegion", "--repository-region")]
+    #[case(generic("Error performing PUT http://127.0.0.1:5000/b/k - 403 Forbidden"), "Denied", "`require_tls`")]
     #[case(wrapped(io::ErrorKind::StorageFull), "DiskFull", "make room")]
     #[case(wrapped(io::ErrorKind::QuotaExceeded), "DiskFull", "make room")]
     #[case(wrapped(io::ErrorKind::ReadOnlyFilesystem), "Denied", "another account's")]
@@ -454,6 +462,13 @@ mod tests {
         assert!(format!("{error:?}").starts_with(kind), "{error:?}");
         assert!(error.hints().join("\n").contains(hint), "{:?}", error.hints());
         assert!(error.to_string().contains("s3://b/p"), "{error}");
+    }
+
+    #[test]
+    fn over_tls_nothing_is_said_of_an_endpoint_without_it() {
+        let source = generic("Error performing PUT https://b.s3.amazonaws.com/k - 403 Forbidden");
+        let hints = sort(Access::Write, "k", "s3://b", source).hints().join("\n");
+        assert!(hints.contains("another account's") && !hints.contains("TLS"), "{hints}");
     }
 
     #[rstest]

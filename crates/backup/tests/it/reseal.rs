@@ -224,9 +224,10 @@ fn is_shown(effect: Effect, kind: Kind) -> Option<bool> {
     match (effect, kind) {
         // Another snapshot's run stored the key just before, and it is that one's that counts.
         (_, ("get", "key", _, "new")) => Some(false),
+        (Effect::FailBefore | Effect::FailAfter, ("put", "key", _, "taken")) => Some(false),
         (Effect::FailBefore, _) => Some(true),
-        // An answer that was lost is looked up; it was that the key is taken where another one is found.
-        (Effect::FailAfter, (call, _, _, there)) => Some(call != "put" || there == "taken"),
+        // An answer that was lost is looked up.
+        (Effect::FailAfter, (call, ..)) => Some(call != "put"),
         // Whoever may not look whether the key is there writes it.
         (Effect::Denied, (call, of, ..)) => Some((call, of) != ("head", "key")),
         // What is planned by is read again, and checked, before it counts.
