@@ -80,7 +80,7 @@ pub(crate) struct BenchOptions {
 
 impl BenchOptions {
     /// # Errors
-    /// When an argument is not known.
+    /// When an argument is not known, or a part alone is to be written, which would take the others' tables away.
     pub(crate) fn parse(subject: Subject, arguments: &[&str]) -> Result<BenchOptions, Failure> {
         let mut options = BenchOptions { subject, part: None, quick: false, keep_build: false, write: false };
         let names: Vec<&str> = subject.parts().iter().map(|(name, _)| *name).collect();
@@ -98,6 +98,9 @@ impl BenchOptions {
                 },
                 other => return Err(Failure::Usage(format!("bench {} does not know {other}", subject.name()))),
             }
+        }
+        if options.write && options.part.is_some() {
+            return Err(Failure::Usage("--write writes a whole subject: leave out --part".to_owned()));
         }
         Ok(options)
     }
@@ -222,5 +225,7 @@ mod tests {
         assert!(BenchOptions::parse(Subject::Recovery, &[]).unwrap().wants("drill"));
         assert_eq!(BenchOptions::parse(Subject::Recovery, &["--part", "moto"]).unwrap_err().exit_code(), 2);
         assert_eq!(BenchOptions::parse(Subject::Backup, &["--fast"]).unwrap_err().exit_code(), 2);
+        let part_alone = BenchOptions::parse(Subject::Backup, &["--write", "--part", "moto"]);
+        assert_eq!(part_alone.unwrap_err().exit_code(), 2);
     }
 }

@@ -215,3 +215,19 @@ async fn a_secret_where_a_parameter_is_declared_is_in_no_plan_and_no_import() {
     assert!(matches!(error, ImportError::Undeclarable { .. }), "{error}");
     canary.assert_absent(format!("{error} {error:?}").as_bytes(), "the error");
 }
+
+#[tokio::test]
+async fn a_secret_of_parameter_store_where_a_parameter_is_declared_is_in_no_plan() {
+    let world = World::new().await;
+    let mut canary = Canary::new();
+    let secret = canary.plant("a secret");
+    aws(&world.moto, &format!("ssm put-parameter --name /shop/secret --type SecureString --value {secret}"));
+    let read = aws(&world.moto, "ssm get-parameter --name /shop/secret");
+    assert!(canary.is_in(read.to_string().as_bytes()), "moto gives it away where it is not decrypted");
+    let declaration = "version: 1\nresources:\n  one: { kind: aws:ssm:Parameter, name: /shop/secret, value: plain }\n";
+    let plan = world.preview(declaration).await;
+    assert_eq!(plan.changes[0].action, InfraAction::Refuse);
+    let of_value = plan.changes[0].differences.iter().find(|one| one.field() == "value").unwrap();
+    assert_eq!(of_value.live, Value::Null);
+    canary.assert_absent(format!("{plan:?}").as_bytes(), "the plan");
+}

@@ -348,3 +348,16 @@ async fn a_tier_takes_as_many_as_it_is_limited_to_in_each_place() {
     assert_tiers_are_limited(&database.store(&at(HERE), "somebody")).await;
     before.put(&overwrite("/3", "w")).await.unwrap();
 }
+
+#[tokio::test]
+async fn puts_at_once_keep_to_the_limit_of_a_tier() {
+    let directory = new_directory().await;
+    let database = database(&directory).await;
+    database.limit_tiers(FEW);
+    let store = database.store(&at(HERE), "somebody");
+    let puts = ["/1", "/2", "/3", "/4"].map(|text| request(text, "v"));
+    let outcomes = futures::future::join_all(puts.iter().map(|put| store.put(put))).await;
+    let refused: Vec<_> = outcomes.into_iter().map(|outcome| outcome.map_err(|error| error.kind).err()).collect();
+    let limit = Some(StoreErrorKind::ParameterLimitExceeded);
+    assert_eq!(refused, [None, None, limit, limit]);
+}
