@@ -507,6 +507,7 @@ impl Run<'_> {
     }
 }
 
+/// The blocking part of [`Run::walk`].
 fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<(ManifestSummary, Digest), ManifestError> {
     let mut batch = Vec::with_capacity(ENTRIES_AT_ONCE);
     let each = |entry| {
