@@ -1,15 +1,14 @@
 //! A client of a parameter store, the same one for each server that is measured: signed requests over kept connections, as many at a
 //! time as there are connections, made before the clock runs.
 
+mod client;
 mod connection;
 mod process;
 mod signed;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use self::connection::Connection;
+use self::client::drive;
 use self::process::cpu_and_peak;
 use self::signed::Signer;
 use crate::Outcome;
@@ -89,11 +88,11 @@ pub(crate) struct LoadOptions {
 /// Puts all of the parameters, through the server.
 pub(crate) fn fill(options: &LoadOptions) -> Outcome<()> {
     let signer = Signer::new(options);
-    let mut connection = Connection::new(&options.address);
-    for number in 0..options.parameters {
-        connection.send(&signer.request(Call::PutParameter.name(), &put_body(number, 0))?)?;
-    }
-    Ok(())
+    let requests = (0..options.parameters)
+        .map(|number| signer.request(Call::PutParameter.name(), &put_body(number, 0)))
+        .collect::<Outcome<Vec<Vec<u8>>>>()?;
+    let mut requests = requests.iter().map(Vec::as_slice);
+    drive(&options.address, 1, || requests.next()).map(drop)
 }
 
 /// Calls for so many seconds and prints, in a line: requests, wall µs, CPU µs of the server, its peak KiB, the median and the 99th
@@ -106,36 +105,16 @@ pub(crate) fn load(options: &LoadOptions, call: &str, connections: usize, second
         .map(|number| signer.request(call.name(), &call.body(number, options.parameters)))
         .collect::<Outcome<Vec<Vec<u8>>>>()?;
     let (warm_up, requests) = requests.split_at(WARM_UP);
-    let mut first = Connection::new(&options.address);
-    warm_up.iter().try_for_each(|request| first.send(request).map(drop))?;
+    let mut warm_up = warm_up.iter().map(Vec::as_slice);
+    drive(&options.address, 1, || warm_up.next())?;
 
     let (cpu_before, _) = cpu_and_peak(pid)?;
-    let next = AtomicUsize::new(0);
     let start = Instant::now();
     let end = start + Duration::from_secs(seconds.into());
-    let once = call == Call::PutParameter;
-    let mut latencies = thread::scope(|scope| {
-        let workers: Vec<_> = (0..connections)
-            .map(|_| {
-                scope.spawn(|| -> Result<Vec<u32>, String> {
-                    let mut connection = Connection::new(&options.address);
-                    let mut latencies = Vec::new();
-                    while Instant::now() < end {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if once && number >= requests.len() {
-                            break;
-                        }
-                        let begun = Instant::now();
-                        connection.send(&requests[number % requests.len()]).map_err(|error| error.to_string())?;
-                        latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
-                    }
-                    Ok(latencies)
-                })
-            })
-            .collect();
-        let joined = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
-        joined.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
-    })?;
+    let repeats = if call == Call::PutParameter { 1 } else { usize::MAX };
+    let mut requests = std::iter::repeat_n(&requests, repeats).flatten().map(Vec::as_slice);
+    let mut latencies =
+        drive(&options.address, connections, || if Instant::now() < end { requests.next() } else { None })?;
     let wall = start.elapsed();
     let (cpu, peak) = cpu_and_peak(pid)?;
     latencies.sort_unstable();

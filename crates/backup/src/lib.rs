@@ -16,6 +16,7 @@ pub mod field;
 pub mod fingerprint;
 mod fingerprint_key;
 pub mod import;
+mod json;
 pub mod manifest;
 pub mod pin;
 pub mod prune;

@@ -10,6 +10,7 @@ mod entries;
 mod id;
 mod purpose;
 mod stored;
+mod streamed;
 
 use jiff::Timestamp;
 use parados_parameter::{ParameterName, ParameterType, Version};
@@ -20,6 +21,7 @@ pub use self::id::{InvalidSnapshotId, SnapshotId};
 pub use self::purpose::Purpose;
 pub use self::stored::{EncodedDraft, EncodedManifest};
 pub(crate) use self::stored::{PARAMETERS_MARKER, parse_summary};
+pub(crate) use self::streamed::WalkedManifest;
 use crate::document::Digest;
 use crate::field::FieldFingerprints;
 use crate::fingerprint::{Fingerprint, FingerprintKeyId};

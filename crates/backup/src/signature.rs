@@ -205,14 +205,38 @@ pub(crate) fn verify_measured(
     armored: &str,
     key: &PublicKey,
 ) -> Result<(), SignatureError> {
+    let hash = |algorithm: HashAlg| match algorithm {
+        HashAlg::Sha256 => Some(digest.as_bytes().to_vec()),
+        other => Some(other.digest(bytes)),
+    };
+    verify_hash(namespace, hash, armored, key)
+}
+
+/// As [`verify`], where of the bytes there is only the digest. A signature over another hash than SHA-256 does not match.
+pub(crate) fn verify_digest(
+    namespace: &str,
+    digest: &Digest,
+    armored: &str,
+    key: &PublicKey,
+) -> Result<(), SignatureError> {
+    let hash = |algorithm| (algorithm == HashAlg::Sha256).then(|| digest.as_bytes().to_vec());
+    verify_hash(namespace, hash, armored, key)
+}
+
+/// `hash` gives the hash of what is signed, where it can.
+fn verify_hash(
+    namespace: &str,
+    hash: impl FnOnce(HashAlg) -> Option<Vec<u8>>,
+    armored: &str,
+    key: &PublicKey,
+) -> Result<(), SignatureError> {
     let signature = SshSig::from_pem(armored).map_err(|_| SignatureError::Malformed)?;
     if key.key_data() != signature.public_key() || namespace != signature.namespace() {
         return Err(SignatureError::Mismatch);
     }
-    let data = match signature.hash_alg() {
-        HashAlg::Sha256 => signed_data(namespace, signature.reserved(), HashAlg::Sha256, digest.as_bytes()),
-        other => signed_data(namespace, signature.reserved(), other, &other.digest(bytes)),
-    };
+    let algorithm = signature.hash_alg();
+    let hash = hash(algorithm).ok_or(SignatureError::Mismatch)?;
+    let data = signed_data(namespace, signature.reserved(), algorithm, &hash);
     key.key_data().verify(&data, signature.signature()).map_err(|_| SignatureError::Mismatch)
 }
 

@@ -6,10 +6,9 @@
 //! The bytes are hashed where they arrive, opened on a thread of their own, and parsed on another, so that none waits for the
 //! others.
 
-mod pieces;
 mod relay;
 
-use std::io::{self, Read, Write as _};
+use std::io::{self, BufRead, Write as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,11 +18,10 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use self::pieces::{PIECES_WAITING, Piece, PieceReader};
 use self::relay::relay;
 use crate::document::{self, Digest, DocumentError, Measured, ParameterRecord};
 use crate::manifest::ManifestSummary;
-use crate::repository::{Repository, RepositoryError, StoredDocument};
+use crate::repository::{PIECES_WAITING, Piece, PieceReader, Repository, RepositoryError, StoredDocument};
 use crate::seal::{Identities, OpenError};
 
 /// A document that could not be read, or is not the one that its manifest vouches for.
@@ -154,7 +152,7 @@ pub async fn read_document<T: Send + 'static>(
 ) -> Reading<T> {
     let enough = Arc::new(AtomicBool::new(false));
     let (stop, key) = (enough.clone(), document.object.key.clone());
-    let read = move |content: &mut dyn Read| {
+    let read = move |content: &mut dyn BufRead| {
         let mut state = initial;
         let each = |record| {
             let flow = each(&mut state, record);
@@ -182,7 +180,7 @@ pub(crate) async fn read_content<T: Send + 'static>(
     document: &StoredDocument,
     identities: &Identities,
     enough: Arc<AtomicBool>,
-    read: impl FnOnce(&mut dyn Read) -> Result<T, SnapshotError> + Send + 'static,
+    read: impl FnOnce(&mut dyn BufRead) -> Result<T, SnapshotError> + Send + 'static,
 ) -> Reading<T> {
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
     let (writer, mut content) = relay();

@@ -45,7 +45,7 @@ pub use self::report::{ChainView, Checked, SignerView, VerifyReport};
 use crate::document::Digest;
 use crate::event::{Event, Observer};
 use crate::fingerprint::FingerprintKey;
-use crate::manifest::{Manifest, ManifestError, ManifestSummary, ParameterEntry};
+use crate::manifest::{Manifest, ManifestSummary, ParameterEntry, WalkedManifest};
 use crate::pin::{Pin, PinError, Pins};
 use crate::report::chain as chain_of_causes;
 use crate::repository::{ManifestObject, Removal, Repository, RepositoryError, SnapshotFilter};
@@ -192,14 +192,7 @@ struct CheckedDocument {
     manifest_key: String,
     outcome: Result<DataCheck, Noticed>,
     /// Its manifest, which was read too; none where it turned out to be none.
-    manifest: Option<ReadManifest>,
-}
-
-/// A manifest that was read and found to be one.
-struct ReadManifest {
-    summary: ManifestSummary,
-    digest: Digest,
-    size: u64,
+    manifest: Option<WalkedManifest>,
 }
 
 impl Run<'_> {
@@ -349,22 +342,34 @@ impl Run<'_> {
         let fingerprints = keys.get(&summary.fingerprint_key).cloned();
         let content = ContentRequest { identities: self.context.identities.clone(), entries, fingerprints };
         let checking = DataCheck::run(repository, summary, Some(content));
-        let (manifest, checked) = futures::join!(self.walk(&manifest_key, sender), checking);
-        // Where it is no manifest, what was compared counts for nothing.
-        let (manifest, outcome) = match manifest {
-            Ok(manifest) => (Some(manifest), Ok(checked)),
-            Err(noticed) => (None, Err(noticed)),
+        let walking = async {
+            match self.order {
+                Order::Beside => Ok(self.stream(&manifest_key, sender).await),
+                Order::ManifestFirst => self.walk(&manifest_key, sender).await.map(Some),
+            }
         };
-        CheckedDocument { manifest_key, outcome, manifest }
+        match futures::join!(walking, checking) {
+            // Where it is no manifest, what was compared counts for nothing.
+            (Ok(manifest), checked) => CheckedDocument { manifest_key, outcome: Ok(checked), manifest },
+            (Err(noticed), _) => CheckedDocument { manifest_key, outcome: Err(noticed), manifest: None },
+        }
     }
 
-    /// Reads and checks a manifest, and hands over its entries as they come. Whoever wants no more takes no more.
-    async fn walk(&self, key: &str, entries: Sender<Vec<ParameterEntry>>) -> Result<ReadManifest, Noticed> {
+    /// Reads and checks a manifest, and hands over its entries, as they come. Nothing where it is not certainly one.
+    async fn stream(&self, key: &str, entries: Sender<Vec<ParameterEntry>>) -> Option<WalkedManifest> {
+        let mut batches = Batches::new(entries);
+        self.context.repository.stream_manifest(key, move |entry| batches.push(entry)).await
+    }
+
+    /// Reads and checks a manifest whole, and hands over its entries.
+    async fn walk(&self, key: &str, entries: Sender<Vec<ParameterEntry>>) -> Result<WalkedManifest, Noticed> {
         let stored = self.context.repository.manifest_bytes(key).await;
         let stored = stored.map_err(|error| Noticed::unchecked(key, chain_of_causes(&error)))?;
         let manifest = stored.clone();
-        match spawn_blocking(move || walk(&manifest, &entries)).await {
-            Ok(Ok((summary, digest))) => Ok(ReadManifest { summary, digest, size: stored.len() as u64 }),
+        let mut batches = Batches::new(entries);
+        let walking = spawn_blocking(move || Manifest::walk_measured(&manifest, |entry| batches.push(entry)));
+        match walking.await {
+            Ok(Ok((summary, digest))) => Ok(WalkedManifest { summary, digest, size: stored.len() as u64 }),
             Ok(Err(error)) => {
                 Err(link::noticed(&error, key, &stored).unwrap_or_else(|| Noticed::unchecked(key, error.to_string())))
             }
@@ -507,16 +512,32 @@ impl Run<'_> {
     }
 }
 
-/// The blocking part of [`Run::walk`].
-fn walk(stored: &[u8], entries: &Sender<Vec<ParameterEntry>>) -> Result<(ManifestSummary, Digest), ManifestError> {
-    let mut batch = Vec::with_capacity(ENTRIES_AT_ONCE);
-    let each = |entry| {
-        batch.push(entry);
-        if batch.len() == ENTRIES_AT_ONCE {
-            entries.send(std::mem::replace(&mut batch, Vec::with_capacity(ENTRIES_AT_ONCE))).ok();
+/// Hands entries over, some together; the last of them when it is dropped.
+struct Batches {
+    batch: Vec<ParameterEntry>,
+    entries: Sender<Vec<ParameterEntry>>,
+}
+
+impl Batches {
+    fn new(entries: Sender<Vec<ParameterEntry>>) -> Self {
+        Self { batch: Vec::with_capacity(ENTRIES_AT_ONCE), entries }
+    }
+
+    fn push(&mut self, entry: ParameterEntry) {
+        self.batch.push(entry);
+        if self.batch.len() == ENTRIES_AT_ONCE {
+            self.hand_over(Vec::with_capacity(ENTRIES_AT_ONCE));
         }
-    };
-    let walked = Manifest::walk_measured(stored, each);
-    entries.send(batch).ok();
-    walked
+    }
+
+    /// Whoever wants no more takes no more.
+    fn hand_over(&mut self, next: Vec<ParameterEntry>) {
+        self.entries.send(std::mem::replace(&mut self.batch, next)).ok();
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.hand_over(Vec::new());
+    }
 }

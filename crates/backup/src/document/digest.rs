@@ -1,7 +1,7 @@
 //! Digests and sizes of what goes through a stream.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -126,6 +126,20 @@ impl<W: Write> Write for Measured<W> {
     }
 }
 
+impl<R: BufRead> BufRead for Measured<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    /// Counts what is consumed.
+    fn consume(&mut self, count: usize) {
+        let consumed = self.inner.fill_buf().map(|buffer| &buffer[..count]);
+        self.hash.update(consumed.expect("a buffer that was filled stays until it is consumed"));
+        self.size += count as u64;
+        self.inner.consume(count);
+    }
+}
+
 impl<R: Read> Read for Measured<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
@@ -151,6 +165,12 @@ mod tests {
         let mut reader = Measured::new(bytes.as_slice());
         io::copy(&mut reader, &mut io::sink()).unwrap();
         assert_eq!(reader.finish().2, digest);
+
+        let mut buffered = Measured::new(bytes.as_slice());
+        buffered.consume(2);
+        assert_eq!(buffered.fill_buf().unwrap(), b"c");
+        buffered.consume(1);
+        assert_eq!((buffered.size, buffered.digest()), (3, digest));
         assert_eq!(Digest::of(b"abc"), digest);
     }
 

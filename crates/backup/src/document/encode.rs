@@ -1,6 +1,6 @@
 //! From records to stored bytes and back: JSON, zstd, age.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 
 use thiserror::Error;
 use zstd::stream::{raw, zio};
@@ -10,6 +10,7 @@ use super::digest::{Digest, Measured};
 use super::header::DocumentHeader;
 use super::record::ParameterRecord;
 use super::writer::Writer;
+use super::zeroed::ZeroedReader;
 use crate::seal::{Identities, OpenError, SealError, SealedWriter, Sealer};
 
 /// zstd's own default: further levels cost much more than they save.
@@ -154,14 +155,14 @@ pub fn decode<'r>(
     reader: impl BufRead + Send + 'r,
     sealed: bool,
     identities: &Identities,
-) -> Result<Box<dyn Read + Send + 'r>, OpenError> {
+) -> Result<Box<dyn BufRead + Send + 'r>, OpenError> {
     if !sealed {
         return Ok(Box::new(reader));
     }
     let opened = BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, identities.open(reader)?);
     let mut decompressed = zstd::Decoder::with_buffer(opened).map_err(OpenError::Read)?;
     decompressed.window_log_max(MAX_WINDOW_LOG).map_err(OpenError::Read)?;
-    Ok(Box::new(decompressed))
+    Ok(Box::new(ZeroedReader::new(decompressed)))
 }
 
 fn compress<W: Write>(inner: W) -> io::Result<zstd::Encoder<'static, W>> {

@@ -1,14 +1,14 @@
 //! Reads a document as a stream.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 use std::ops::ControlFlow;
 
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
 use super::header::{DocumentHeader, FORMAT_VERSION};
-use super::json::{JsonError, JsonReader};
 use super::record::ParameterRecord;
+use crate::json::{JsonError, JsonReader};
 
 /// What a document said beside its parameters, after all of it was read and found whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub enum DocumentError {
     Stopped,
 }
 
-/// Reads a document to its end, giving each parameter to `each` as it comes. Memory is that of one parameter.
+/// Reads a document to its end, giving each parameter to `each` as it comes. Memory is that of one parameter, and of
+/// the reader's buffer, in which parameters are parsed: one of some 128 KiB serves best.
 ///
 /// Reads what [`Writer`](super::Writer) writes, and what the old pipeline wrote: fields in any order, only the AWS CLI's own
 /// seven fields a parameter, dates of version 1 or 2 of the AWS CLI. What it does not know it leaves out.
@@ -79,7 +80,7 @@ pub enum DocumentError {
 /// # Errors
 /// Every way in which the bytes are not one whole document; see [`DocumentError`]. [`DocumentError::Stopped`] when `each` breaks.
 pub fn read(
-    reader: impl Read,
+    reader: impl BufRead,
     mut each: impl FnMut(ParameterRecord) -> ControlFlow<()>,
 ) -> Result<DocumentSummary, DocumentError> {
     let mut parameters = 0;
@@ -113,7 +114,7 @@ impl End {
 
 /// `found` counts the parameters, whatever comes of the rest.
 fn read_all(
-    reader: impl Read,
+    reader: impl BufRead,
     each: &mut dyn FnMut(ParameterRecord) -> ControlFlow<()>,
     found: &mut u64,
 ) -> Result<DocumentSummary, End> {
@@ -161,7 +162,7 @@ fn read_all(
 }
 
 fn read_parameters(
-    json: &mut JsonReader<impl Read>,
+    json: &mut JsonReader<impl BufRead>,
     each: &mut dyn FnMut(ParameterRecord) -> ControlFlow<()>,
     found: &mut u64,
 ) -> Result<(), End> {
@@ -187,6 +188,8 @@ fn check_format(header: &DocumentHeader) -> Result<(), End> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufReader, Read};
+
     use rstest::rstest;
 
     use super::*;
@@ -272,7 +275,8 @@ mod tests {
                 Err(io::Error::new(io::ErrorKind::ConnectionReset, "reset"))
             }
         }
-        let error = read(br#"{"parameters":["#.chain(Failing), |_| ControlFlow::Continue(())).unwrap_err();
+        let text = BufReader::new(br#"{"parameters":["#.chain(Failing));
+        let error = read(text, |_| ControlFlow::Continue(())).unwrap_err();
         let DocumentError::Read { source, .. } = error else { panic!("{error:?}") };
         assert_eq!(source.kind(), io::ErrorKind::ConnectionReset);
     }

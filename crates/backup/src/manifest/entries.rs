@@ -10,13 +10,32 @@ use serde::de::{Error as _, IgnoredAny};
 use super::{ManifestError, ManifestSummary, ParameterEntry};
 
 /// What was seen of a list.
+#[derive(Default)]
 pub(super) struct Walked {
     count: u64,
+    /// The name that came last, in its canonical form. One buffer for all names: there may be a hundred thousand.
+    previous: String,
     /// The first two that do not stand in order.
     misplaced: Option<[String; 2]>,
 }
 
 impl Walked {
+    /// Whether nothing was seen.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Takes note of the next entry.
+    pub(super) fn note(&mut self, entry: &ParameterEntry) {
+        let name = entry.name.canonical();
+        if self.count > 0 && self.misplaced.is_none() && self.previous.as_str() >= name {
+            self.misplaced = Some([self.previous.clone(), entry.name.to_string()]);
+        }
+        self.previous.clear();
+        self.previous.push_str(name);
+        self.count += 1;
+    }
+
     /// Checks the rules of the parameters: their number, their order, each once.
     pub(super) fn check(self, summary: &ManifestSummary) -> Result<(), ManifestError> {
         if summary.counts.parameters != self.count {
@@ -35,22 +54,15 @@ impl Walked {
 
 /// Gives each parameter of a list, as JSON, to `each`.
 pub(super) fn walk(list: &[u8], mut each: impl FnMut(ParameterEntry)) -> Result<Walked, ManifestError> {
-    let mut walked = Walked { count: 0, misplaced: None };
-    // One buffer for all names: there may be a hundred thousand.
-    let mut previous = String::new();
+    let mut walked = Walked::default();
     let mut rest = begin(list)?;
-    while let Some(at_entry) = next(rest, walked.count == 0)? {
-        let (entry, behind) = match written(at_entry) {
+    while let Some(at_entry) = next(rest, walked.is_empty())? {
+        let (entry, length) = match written(at_entry) {
             Some(read) => read,
             None => by_serde(at_entry)?,
         };
-        rest = behind;
-        if walked.count > 0 && walked.misplaced.is_none() && previous.as_str() >= entry.name.canonical() {
-            walked.misplaced = Some([previous.clone(), entry.name.to_string()]);
-        }
-        previous.clear();
-        previous.push_str(entry.name.canonical());
-        walked.count += 1;
+        rest = &at_entry[length..];
+        walked.note(&entry);
         each(entry);
     }
     Ok(walked)
@@ -80,17 +92,17 @@ fn damaged(words: &str) -> ManifestError {
     ManifestError::Content(serde_json::Error::custom(words))
 }
 
-fn by_serde(bytes: &[u8]) -> Result<(ParameterEntry, &[u8]), ManifestError> {
+fn by_serde(bytes: &[u8]) -> Result<(ParameterEntry, usize), ManifestError> {
     let mut stream = serde_json::Deserializer::from_slice(bytes).into_iter();
     match stream.next() {
-        Some(Ok(entry)) => Ok((entry, &bytes[stream.byte_offset()..])),
+        Some(Ok(entry)) => Ok((entry, stream.byte_offset())),
         Some(Err(error)) => Err(ManifestError::Content(error)),
         None => Err(damaged("the list has no end")),
     }
 }
 
-/// An entry as it is written, and what stands behind it; none of one that is not written so.
-fn written(bytes: &[u8]) -> Option<(ParameterEntry, &[u8])> {
+/// An entry as it is written, and how many bytes it has; none of one that is not written so.
+pub(super) fn written(bytes: &[u8]) -> Option<(ParameterEntry, usize)> {
     let (name, rest) = text(bytes.strip_prefix(b"{\"name\":\"")?)?;
     let (parameter_type, rest) = parameter_type(rest.strip_prefix(b",\"type\":\"")?)?;
     let (version, rest) = number(rest.strip_prefix(b",\"version\":")?)?;
@@ -110,7 +122,7 @@ fn written(bytes: &[u8]) -> Option<(ParameterEntry, &[u8])> {
         metadata: metadata.parse().ok()?,
         fields: fields.map(str::parse).transpose().ok()?,
     };
-    Some((entry, rest.strip_prefix(b"}")?))
+    Some((entry, bytes.len() - rest.strip_prefix(b"}")?.len()))
 }
 
 fn parameter_type(bytes: &[u8]) -> Option<(ParameterType, &[u8])> {
@@ -209,8 +221,8 @@ mod tests {
     #[test]
     fn an_entry_that_is_written_as_ours_needs_no_serde() {
         let text = br#"{"name":"/a","type":"String","version":12,"last_modified_date":"2025-10-15T12:00:45.76Z","fingerprint":"AAAAAAAAAAAAAAAAAAAAAA","metadata":"AAAAAAAAAAAAAAAAAAAAAA"},"#;
-        let (entry, rest) = written(text).unwrap();
-        assert_eq!((entry.name.as_str(), entry.version.get(), rest), ("/a", 12, &b","[..]));
-        assert_eq!(serde_json::to_vec(&entry).unwrap(), text[..text.len() - 1]);
+        let (entry, length) = written(text).unwrap();
+        assert_eq!((entry.name.as_str(), entry.version.get(), length), ("/a", 12, text.len() - 1));
+        assert_eq!(serde_json::to_vec(&entry).unwrap(), text[..length]);
     }
 }

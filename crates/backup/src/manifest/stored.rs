@@ -25,7 +25,7 @@ const SIGNATURE_ENDS: &str = "-----END SSH SIGNATURE-----\n";
 /// From here on hashing a manifest takes longer than starting a thread for it.
 const LARGE_BYTES: usize = 1024 * 1024;
 /// An ed25519 signature has about 300 bytes.
-const MAX_SIGNATURE_BYTES: usize = 4096;
+pub(super) const MAX_SIGNATURE_BYTES: usize = 4096;
 
 /// A draft whose parameters are serialised, so that each attempt to commit it costs no more than its summary.
 #[derive(Clone, Debug)]
@@ -233,7 +233,7 @@ fn parse_head(head: &[u8]) -> Result<ManifestSummary, ManifestError> {
     serde_json::from_slice(&[head, b"}"].concat()).map_err(ManifestError::Content)
 }
 
-fn find_marker(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_marker(bytes: &[u8]) -> Option<usize> {
     // The marker begins with a comma and a quote; a newline would end the line before it.
     let mut from = 0;
     while let Some(at) = bytes[from..].iter().position(|byte| *byte == b',') {
@@ -265,7 +265,7 @@ fn check_format(stored: &[u8]) -> Result<(), ManifestError> {
     }
 }
 
-fn check_armor(armored: &[u8]) -> Result<&str, ManifestError> {
+pub(super) fn check_armor(armored: &[u8]) -> Result<&str, ManifestError> {
     use crate::signature::SignatureError::Malformed;
     if armored.is_empty() {
         return Err(ManifestError::Truncated("it has no signature"));

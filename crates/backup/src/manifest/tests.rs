@@ -1,5 +1,7 @@
 //! Tests of the manifest, and the drafts that other modules' tests use.
 
+use std::io::BufReader;
+
 use parados_parameter::ParameterName;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -77,6 +79,24 @@ fn signed_again(from: &str, to: &str) -> Vec<u8> {
     format!("{line}{armored}").into_bytes()
 }
 
+/// Parses a stored manifest, and checks that read as it comes, in buffers of some sizes, it is the same one, or none either.
+fn parse(stored: &[u8]) -> Result<Manifest, ManifestError> {
+    let parsed = Manifest::parse(stored);
+    for buffer in [7, 4096] {
+        let mut parameters = Vec::new();
+        let walked = Manifest::walk_stream(BufReader::with_capacity(buffer, stored), |entry| parameters.push(entry));
+        match (&parsed, walked) {
+            (Ok(manifest), Some(walked)) => {
+                assert_eq!((&walked.summary, &parameters), (&manifest.summary, &manifest.parameters));
+                assert_eq!((walked.digest, walked.size), (Digest::of(stored), stored.len() as u64));
+            }
+            (Err(_), None) => {}
+            (parsed, walked) => panic!("{parsed:?} whole, and as it comes {:?}", walked.map(|walked| walked.summary)),
+        }
+    }
+    parsed
+}
+
 #[test]
 fn what_is_stored_is_a_line_of_json_and_its_signature() {
     let text = String::from_utf8(stored(draft(1))).unwrap();
@@ -91,7 +111,7 @@ fn what_is_stored_is_a_line_of_json_and_its_signature() {
 #[test]
 fn reads_back_whole_and_without_its_parameters() {
     let stored = stored(draft(1));
-    let manifest = Manifest::parse(&stored).unwrap();
+    let manifest = parse(&stored).unwrap();
     assert_eq!(manifest.parameters, [entry("/dev/a", 1), entry("/dev/b", 2)]);
     assert_eq!(manifest.summary.signer, key().public_line());
     assert_eq!(parse_summary(&stored).unwrap(), manifest.summary);
@@ -107,7 +127,7 @@ fn the_digest_is_that_of_the_whole_object_and_each_place_is_signed_anew() {
     assert_eq!(first.digest, Digest::of(&first.chunks.concat()));
     let previous = Previous { id: Some(SnapshotId::from_bytes([9; 8])), digest: Digest::of(b"x") };
     let second = draft.place(2, Some(previous.clone()), &key()).unwrap();
-    let manifest = Manifest::parse(&second.chunks.concat()).unwrap();
+    let manifest = parse(&second.chunks.concat()).unwrap();
     assert_eq!((manifest.summary.sequence, manifest.summary.previous), (2, Some(previous)));
     assert!(matches!(draft.place(2, None, &key()), Err(ManifestError::Invalid { field: "previous", .. })));
 }
@@ -173,13 +193,13 @@ fn kind(error: &ManifestError) -> &'static str {
 #[case::fingerprint_key("\"fingerprint_key\":\"", "\"fingerprint_key\":\"../", "fingerprint_key")]
 #[case::after_the_parameters("]}\n", "],\"x\":1}\n", "content")]
 fn each_wrong_manifest_gives_its_own_error(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
-    let error = Manifest::parse(&signed_again(from, to)).unwrap_err();
+    let error = parse(&signed_again(from, to)).unwrap_err();
     assert_eq!(kind(&error), expected, "{error:?}");
 }
 
 #[test]
 fn unknown_members_are_read_over() {
-    Manifest::parse(&signed_again("\"tool\":", "\"later\":{\"a\":[1]},\"tool\":")).unwrap();
+    parse(&signed_again("\"tool\":", "\"later\":{\"a\":[1]},\"tool\":")).unwrap();
 }
 
 #[test]
@@ -188,12 +208,12 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
     for position in 0..stored.len() {
         let mut flipped = stored.clone();
         flipped[position] ^= 1;
-        if let Ok(manifest) = Manifest::parse(&flipped) {
+        if let Ok(manifest) = parse(&flipped) {
             // A bit of the armor that base64 does not use, or of its line ends, changes nothing that is signed.
-            assert_eq!(manifest, Manifest::parse(&stored).unwrap(), "byte {position}");
+            assert_eq!(manifest, parse(&stored).unwrap(), "byte {position}");
             assert!(position > stored.iter().position(|b| *b == b'\n').unwrap(), "byte {position}");
         }
-        let error = Manifest::parse(&stored[..position]).unwrap_err();
+        let error = parse(&stored[..position]).unwrap_err();
         assert!(matches!(error, ManifestError::Truncated(_)), "cut at {position}: {error:?}");
     }
 }
@@ -203,12 +223,25 @@ fn a_signature_by_another_key_is_refused() {
     let text = String::from_utf8(stored(draft(1))).unwrap();
     let line = text.split_inclusive('\n').next().unwrap();
     let armored = SigningKey::from_seed(&[2; 32], "").sign(MANIFEST_NAMESPACE, &Digest::of(line.as_bytes())).unwrap();
-    let error = Manifest::parse(format!("{line}{armored}").as_bytes()).unwrap_err();
+    let error = parse(format!("{line}{armored}").as_bytes()).unwrap_err();
     assert_eq!(kind(&error), "signature mismatch");
-    let error = Manifest::parse(format!("{line}hello\n").as_bytes()).unwrap_err();
+    let error = parse(format!("{line}hello\n").as_bytes()).unwrap_err();
     assert_eq!(kind(&error), "malformed signature");
-    let error = Manifest::parse(format!("{line}{}", "x".repeat(5000)).as_bytes()).unwrap_err();
+    let error = parse(format!("{line}{}", "x".repeat(5000)).as_bytes()).unwrap_err();
     assert_eq!(kind(&error), "malformed signature");
+}
+
+#[test]
+fn one_signed_over_another_hash_has_to_be_read_whole() {
+    let stored = stored(draft(1));
+    let line = &stored[..=stored.iter().position(|byte| *byte == b'\n').unwrap()];
+    let private = ssh_key::PrivateKey::from(ssh_key::private::Ed25519Keypair::from_seed(&[1; 32]));
+    let signature = private.sign(MANIFEST_NAMESPACE, ssh_key::HashAlg::Sha512, line).unwrap();
+    let armored = signature.to_pem(ssh_key::LineEnding::LF).unwrap();
+    let stored = [line, armored.as_bytes()].concat();
+    let manifest = Manifest::parse(&stored).unwrap();
+    assert_eq!(manifest.parameters.len(), 2);
+    assert!(Manifest::walk_stream(stored.as_slice(), drop).is_none());
 }
 
 #[test]
@@ -296,7 +329,7 @@ proptest! {
         let previous = Previous { id: known.then_some(draft.id), digest: draft.document.digest };
         let encoded = draft.encode().unwrap().place(sequence, Some(previous), &key()).unwrap();
         let stored = encoded.chunks.concat();
-        let read = Manifest::parse(&stored).unwrap();
+        let read = parse(&stored).unwrap();
         prop_assert_eq!(&read.summary, &encoded.summary);
         prop_assert_eq!(&read.parameters, &parameters);
         prop_assert_eq!(&parse_summary(&stored).unwrap(), &read.summary);
@@ -304,7 +337,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = Manifest::parse(&bytes);
-        let _ = Manifest::parse(&[b"{\"format_version\":1,".as_slice(), &bytes].concat());
+        let _ = parse(&bytes);
+        let _ = parse(&[b"{\"format_version\":1,".as_slice(), &bytes].concat());
     }
 }

@@ -1,6 +1,6 @@
 //! Seals the snapshots of a plan again.
 
-use std::io::{self, Read, Write as _};
+use std::io::{self, BufRead, Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -27,7 +27,6 @@ use crate::verdict::Verdict;
 
 /// How many snapshots are sealed at once.
 const SEALED_AT_ONCE: usize = 2;
-const BUFFER_BYTES: usize = 128 * 1024;
 
 /// What sealing again did.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -216,7 +215,7 @@ async fn seal(
     let (failed, why) = mpsc::channel();
     let enough = Arc::new(AtomicBool::new(false));
     let (stop, key) = (enough.clone(), document.object.key.clone());
-    let pour = move |content: &mut dyn Read| {
+    let pour = move |content: &mut dyn BufRead| {
         pour(content, upload, &sealer, &key).map_err(|error| {
             stop.store(true, Ordering::Relaxed);
             match error {
@@ -242,21 +241,22 @@ async fn seal(
 
 /// Seals what is read into the upload. Blocks.
 fn pour(
-    content: &mut dyn Read,
+    content: &mut dyn BufRead,
     upload: Upload,
     sealer: &Sealer,
     key: &str,
 ) -> Result<(Upload, EncodedContent), ResealError> {
     let mut encoder = ContentEncoder::new(upload, Some(sealer))?;
-    let mut buffer = Zeroizing::new(vec![0; BUFFER_BYTES]);
     loop {
-        let count = match content.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
+        let bytes = match content.fill_buf() {
+            Ok([]) => break,
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(source) => return Err(ResealError::Read(SnapshotError::Unreadable { key: key.into(), source })),
         };
-        encoder.write_all(&buffer[..count]).map_err(ResealError::Write)?;
+        encoder.write_all(bytes).map_err(ResealError::Write)?;
+        let count = bytes.len();
+        content.consume(count);
     }
     encoder.finish().map_err(ResealError::Write)
 }
@@ -268,7 +268,7 @@ async fn read_back(context: &ResealContext, new: &StoredDocument, opens: bool) -
         let expected = Measure { size: object.size, digest: object.digest };
         return Ok(context.repository.read_back(&object.key, expected).await?);
     }
-    let through = |content: &mut dyn Read| {
+    let through = |content: &mut dyn BufRead| {
         // What goes wrong here is said by the digests.
         let _ = io::copy(content, &mut io::sink());
         Ok(())

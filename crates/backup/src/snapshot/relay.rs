@@ -2,7 +2,7 @@
 //!
 //! The blocks go round, so nothing is allocated and zeroed but once.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use zeroize::Zeroizing;
@@ -99,8 +99,8 @@ impl RelayReader {
     }
 }
 
-impl Read for RelayReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl BufRead for RelayReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.block.is_none() && !self.ended {
             match self.first.take().map_or_else(|| self.parts.recv(), Ok) {
                 Ok(Part::Block(block)) => (self.block, self.at) = (Some(block), 0),
@@ -109,15 +109,22 @@ impl Read for RelayReader {
                 Err(_) => return Err(io::Error::other("opening the document was interrupted")),
             }
         }
-        let Some(block) = &self.block else { return Ok(0) };
-        let left = &block.bytes[self.at..block.filled];
-        let count = buffer.len().min(left.len());
-        buffer[..count].copy_from_slice(&left[..count]);
+        Ok(self.block.as_ref().map_or(&[], |block| &block.bytes[self.at..block.filled]))
+    }
+
+    fn consume(&mut self, count: usize) {
         self.at += count;
-        if self.at == block.filled {
+        if let Some(block) = self.block.take_if(|block| self.at == block.filled) {
             // The other end may have ended.
-            self.block.take().map(|block| self.empty.send(block).ok());
+            self.empty.send(block).ok();
         }
+    }
+}
+
+impl Read for RelayReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
         Ok(count)
     }
 }

@@ -1,22 +1,18 @@
 //! Reads one JSON text value by value, without having all of it in memory.
 //!
-//! Owns the buffer, the position and the tokens between the values. A value that lies in the buffer as a whole is parsed there,
-//! many times faster than byte by byte; one that does not, or that is not right, is read once more as a stream, which alone says
-//! what is wrong with it and where.
+//! Owns the position and the tokens between the values. A value that lies in the reader's buffer as a whole is parsed there, many
+//! times faster than byte by byte; one that does not, or that is not right, is read once more as a stream, which alone says what is
+//! wrong with it and where.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use serde::de::DeserializeOwned;
 use serde_json::Deserializer;
 use serde_json::error::Category;
-use zeroize::Zeroizing;
-
-/// So that of a hundred parameters one lies on its border, and it stays in a processor's cache.
-const BUFFER_BYTES: usize = 128 * 1024;
 
 /// A text that is not the JSON that was asked for. It holds nothing out of the text.
 #[derive(Debug)]
-pub(super) enum JsonError {
+pub(crate) enum JsonError {
     /// The bytes could not be read.
     Read(io::Error),
     /// It ends in the middle.
@@ -42,19 +38,19 @@ struct Position {
 }
 
 /// Reads a text from its beginning to its end.
-pub(super) struct JsonReader<R> {
-    bytes: SecretReader<R>,
+pub(crate) struct JsonReader<R> {
+    bytes: Bytes<R>,
 }
 
-impl<R: Read> JsonReader<R> {
-    pub(super) fn new(reader: R) -> Self {
-        Self { bytes: SecretReader::new(reader) }
+impl<R: BufRead> JsonReader<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self { bytes: Bytes { inner: reader, filled: 0, at: 0, before: 0, start: Position { line: 1, column: 0 } } }
     }
 
     /// The next value.
-    pub(super) fn value<T: DeserializeOwned>(&mut self) -> Result<T, JsonError> {
+    pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, JsonError> {
         self.peek()?;
-        let bytes = self.bytes.left();
+        let bytes = self.bytes.left()?;
         let mut stream = Deserializer::from_slice(bytes).into_iter();
         if let Some(Ok(value)) = stream.next() {
             let length = stream.byte_offset();
@@ -67,6 +63,21 @@ impl<R: Read> JsonReader<R> {
         self.streamed_value()
     }
 
+    /// The next value, for which `parse` is tried first where it stands in the buffer: a value, and how many bytes it has.
+    pub(crate) fn value_by<T: DeserializeOwned>(
+        &mut self,
+        parse: impl FnOnce(&[u8]) -> Option<(T, usize)>,
+    ) -> Result<T, JsonError> {
+        self.peek()?;
+        match parse(self.bytes.left()?) {
+            Some((value, length)) => {
+                self.bytes.skip(length);
+                Ok(value)
+            }
+            None => self.value(),
+        }
+    }
+
     #[cold]
     fn streamed_value<T: DeserializeOwned>(&mut self) -> Result<T, JsonError> {
         let begun = self.bytes.taken();
@@ -76,7 +87,7 @@ impl<R: Read> JsonReader<R> {
         match outcome {
             None => Err(JsonError::Truncated),
             // The JSON reader has taken what is wrong, and not a byte more.
-            Some(Err(error)) => Err(JsonError::of(error, self.bytes.position())),
+            Some(Err(error)) => Err(JsonError::of(error, self.bytes.position()?)),
             Some(Ok(value)) => {
                 // The end of a number shows only in what comes after it.
                 let ahead = self.bytes.taken() - begun - length;
@@ -87,12 +98,12 @@ impl<R: Read> JsonReader<R> {
     }
 
     /// Begins an object.
-    pub(super) fn begin_object(&mut self) -> Result<(), JsonError> {
+    pub(crate) fn begin_object(&mut self) -> Result<(), JsonError> {
         self.begin(b'{')
     }
 
     /// Begins a list.
-    pub(super) fn begin_list(&mut self) -> Result<(), JsonError> {
+    pub(crate) fn begin_list(&mut self) -> Result<(), JsonError> {
         self.begin(b'[')
     }
 
@@ -102,13 +113,13 @@ impl<R: Read> JsonReader<R> {
             return Ok(());
         }
         // Whether it is another value or none at all makes the difference.
-        let start = self.bytes.position();
+        let start = self.bytes.position()?;
         self.value::<serde::de::IgnoredAny>()?;
         Err(JsonError::damaged(start, "not what the format says"))
     }
 
     /// The name of an object's next member, whose value is next; none at the object's end. `is_first` says that there was none.
-    pub(super) fn member(&mut self, is_first: bool) -> Result<Option<String>, JsonError> {
+    pub(crate) fn member(&mut self, is_first: bool) -> Result<Option<String>, JsonError> {
         if !self.goes_on(is_first, b'}')? {
             return Ok(None);
         }
@@ -124,7 +135,7 @@ impl<R: Read> JsonReader<R> {
     }
 
     /// Whether a list has a next value. `is_first` says that there was none.
-    pub(super) fn element(&mut self, is_first: bool) -> Result<bool, JsonError> {
+    pub(crate) fn element(&mut self, is_first: bool) -> Result<bool, JsonError> {
         self.goes_on(is_first, b']')
     }
 
@@ -147,7 +158,7 @@ impl<R: Read> JsonReader<R> {
     }
 
     /// Checks that nothing but white space comes any more.
-    pub(super) fn end(&mut self) -> Result<(), JsonError> {
+    pub(crate) fn end(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Err(JsonError::Truncated) => Ok(()),
             Err(error) => Err(error),
@@ -156,34 +167,33 @@ impl<R: Read> JsonReader<R> {
     }
 
     /// Where what is wrong with what was read last ends.
-    pub(super) fn damaged(&self, message: &str) -> JsonError {
-        JsonError::damaged(self.bytes.position(), message)
+    pub(crate) fn damaged(&mut self, message: &str) -> JsonError {
+        self.bytes.position().map_or_else(JsonError::Read, |position| JsonError::damaged(position, message))
     }
 
     /// The next byte that is not white space, which stays.
     fn peek(&mut self) -> Result<u8, JsonError> {
         loop {
-            let left = self.bytes.left();
+            let left = self.bytes.left()?;
             match left.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\t' | b'\r')) {
                 Some(at) => {
                     let byte = left[at];
                     self.bytes.skip(at);
                     return Ok(byte);
                 }
+                None if left.is_empty() => return Err(JsonError::Truncated),
                 None => {
-                    self.bytes.skip(left.len());
-                    if !self.bytes.fill().map_err(JsonError::Read)? {
-                        return Err(JsonError::Truncated);
-                    }
+                    let count = left.len();
+                    self.bytes.skip(count);
                 }
             }
         }
     }
 
     /// The byte that comes next is none that may stand there.
-    fn not_json(&self) -> JsonError {
-        let Position { line, column } = self.bytes.position();
-        JsonError::damaged(Position { line, column: column + 1 }, "not JSON")
+    fn not_json(&mut self) -> JsonError {
+        self.bytes.skip(1);
+        self.damaged("not JSON")
     }
 }
 
@@ -212,36 +222,56 @@ fn without_content(message: &str) -> String {
     }
 }
 
-/// A buffered reader whose buffer is zeroed.
-struct SecretReader<R> {
+impl From<io::Error> for JsonError {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// The bytes of a text, in the buffers that they come in. What was taken of one is consumed when all of it was: so one byte can
+/// always be given back.
+struct Bytes<R> {
     inner: R,
-    bytes: Zeroizing<Vec<u8>>,
-    at: usize,
+    /// How many bytes the buffer has.
     filled: usize,
-    /// What ended the last filling; it comes after the bytes that came before it.
-    failed: Option<io::Error>,
-    /// Bytes of earlier fillings.
+    /// How many of them were taken.
+    at: usize,
+    /// Bytes of earlier buffers.
     before: u64,
-    /// Where this filling begins.
+    /// Where this buffer begins.
     start: Position,
 }
 
-impl<R: Read> SecretReader<R> {
-    fn new(inner: R) -> Self {
-        let start = Position { line: 1, column: 0 };
-        Self { inner, bytes: Zeroizing::new(vec![0; BUFFER_BYTES]), at: 0, filled: 0, failed: None, before: 0, start }
+impl<R: BufRead> Bytes<R> {
+    /// What of the buffer was not taken; of the next one, where all of it was. Empty at the end.
+    #[inline]
+    fn left(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.filled {
+            self.fill()?;
+        }
+        Ok(&self.inner.fill_buf()?[self.at..])
     }
 
-    /// What of this filling was not taken.
-    fn left(&self) -> &[u8] {
-        &self.bytes[self.at..self.filled]
+    #[cold]
+    fn fill(&mut self) -> io::Result<()> {
+        (self.start, self.before) = (self.position()?, self.taken());
+        self.inner.consume(self.at);
+        (self.at, self.filled) = (0, 0);
+        self.filled = loop {
+            match self.inner.fill_buf() {
+                Ok(buffer) => break buffer.len(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(())
     }
 
     fn skip(&mut self, count: usize) {
         self.at += count;
     }
 
-    /// Takes back what was taken last, at most one byte: there was a filling that holds it.
+    /// Takes back what was taken last, at most one byte.
     fn give_back(&mut self, count: usize) {
         self.at -= count;
     }
@@ -252,9 +282,12 @@ impl<R: Read> SecretReader<R> {
     }
 
     /// Where the bytes that were taken end.
-    fn position(&self) -> Position {
-        let taken = &self.bytes[..self.at];
-        match taken.iter().rposition(|byte| *byte == b'\n') {
+    fn position(&mut self) -> io::Result<Position> {
+        if self.at == 0 {
+            return Ok(self.start);
+        }
+        let taken = &self.inner.fill_buf()?[..self.at];
+        Ok(match taken.iter().rposition(|byte| *byte == b'\n') {
             None => Position { column: self.start.column + self.at, ..self.start },
             Some(last) => {
                 // In pieces whose count fits into a byte, which is counted many bytes at once.
@@ -262,65 +295,34 @@ impl<R: Read> SecretReader<R> {
                 let lines: usize = taken.chunks(usize::from(u8::MAX)).map(|piece| usize::from(count(piece))).sum();
                 Position { line: self.start.line + lines, column: self.at - last - 1 }
             }
-        }
-    }
-
-    /// Fills the buffer anew, when all of it was taken, to its end where there is as much. False at the end.
-    #[cold]
-    fn fill(&mut self) -> io::Result<bool> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        (self.start, self.before) = (self.position(), self.taken());
-        (self.at, self.filled) = (0, 0);
-        while self.filled < self.bytes.len() {
-            match self.inner.read(&mut self.bytes[self.filled..]) {
-                Ok(0) => break,
-                Ok(count) => self.filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if self.filled == 0 => return Err(error),
-                Err(error) => {
-                    self.failed = Some(error);
-                    break;
-                }
-            }
-        }
-        Ok(self.filled > 0)
+        })
     }
 }
 
-impl<R: Read> Read for SecretReader<R> {
+impl<R: BufRead> Read for Bytes<R> {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.filled && !self.fill()? {
-            return Ok(0);
-        }
-        let count = buffer.len().min(self.filled - self.at);
-        buffer[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
-        self.at += count;
+        let left = self.left()?;
+        let count = buffer.len().min(left.len());
+        buffer[..count].copy_from_slice(&left[..count]);
+        self.skip(count);
         Ok(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
     use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
 
-    /// Gives a few bytes at a time.
-    struct Trickle<'a>(&'a [u8], usize);
+    const BUFFER_BYTES: usize = 128 * 1024;
 
-    impl Read for Trickle<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(buffer.len());
-            self.0.read(&mut buffer[..count])
-        }
-    }
-
-    fn values(text: &[u8], piece: usize) -> Result<Vec<Value>, JsonError> {
-        let mut json = JsonReader::new(Trickle(text, piece));
+    fn values(text: &[u8], buffer: usize) -> Result<Vec<Value>, JsonError> {
+        let mut json = JsonReader::new(BufReader::with_capacity(buffer, text));
         json.begin_list()?;
         let mut values = Vec::new();
         while json.element(values.is_empty())? {
@@ -343,11 +345,11 @@ mod tests {
         fn what_lies_on_the_border_of_the_buffer_is_read_as_a_whole(
             before in BUFFER_BYTES - 40..BUFFER_BYTES + 40,
             number in any::<i64>(),
-            piece in 1_usize..200_000,
+            buffer in prop_oneof![1_usize..100, Just(BUFFER_BYTES), 1_usize..200_000],
         ) {
             let text = format!(r#"["{}",{number},{number}.25,{{"a":[null,{number}]}},true,"é\n"]"#, "x".repeat(before - 60));
             let expected: Vec<Value> = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(values(text.as_bytes(), piece).unwrap(), expected);
+            prop_assert_eq!(values(text.as_bytes(), buffer).unwrap(), expected);
         }
 
         #[test]
@@ -358,7 +360,7 @@ mod tests {
         ) {
             let text = format!("{}[\"{}\",\n {wrong}]", "\n".repeat(lines), "x".repeat(before - 60));
             let stock = serde_json::from_str::<Value>(&text).unwrap_err();
-            let ours = values(text.as_bytes(), usize::MAX).unwrap_err();
+            let ours = values(text.as_bytes(), BUFFER_BYTES).unwrap_err();
             prop_assert_eq!(place(&ours), Some((stock.line(), stock.column())));
         }
 
@@ -366,7 +368,7 @@ mod tests {
         fn a_text_that_is_cut_off_is_truncated(cut in 1_usize..60) {
             let text = format!(r#"["{}",12,{{"a":true}},[1,2],"x\u00e9\ud83d\ude00"]"#, "x".repeat(BUFFER_BYTES - 30));
             let cut = &text.as_bytes()[..text.len() - cut];
-            prop_assert!(matches!(values(cut, usize::MAX), Err(JsonError::Truncated)));
+            prop_assert!(matches!(values(cut, BUFFER_BYTES), Err(JsonError::Truncated)));
         }
     }
 
@@ -378,7 +380,7 @@ mod tests {
                 Err(io::ErrorKind::ConnectionReset.into())
             }
         }
-        let mut json = JsonReader::new(b"[1,2,".chain(Failing));
+        let mut json = JsonReader::new(BufReader::new(b"[1,2,".chain(Failing)));
         json.begin_list().unwrap();
         assert!(json.element(true).unwrap());
         assert_eq!(json.value::<u8>().unwrap(), 1);

@@ -6,24 +6,24 @@ use bytes::{Buf as _, Bytes};
 use tokio::sync::mpsc;
 
 /// Pieces that wait to be opened at most.
-pub(super) const PIECES_WAITING: usize = 32;
+pub(crate) const PIECES_WAITING: usize = 32;
 
 /// What the queue holds.
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Bytes(Bytes),
     /// Nothing comes after this. A queue that ends without it was cut off.
     End,
 }
 
 /// Reads the pieces.
-pub(super) struct PieceReader {
+pub(crate) struct PieceReader {
     pieces: mpsc::Receiver<Piece>,
     left: Bytes,
     ended: bool,
 }
 
 impl PieceReader {
-    pub(super) fn new(pieces: mpsc::Receiver<Piece>) -> Self {
+    pub(crate) fn new(pieces: mpsc::Receiver<Piece>) -> Self {
         Self { pieces, left: Bytes::new(), ended: false }
     }
 }
