@@ -112,7 +112,7 @@ pub(crate) fn load(options: &LoadOptions, call: &str, connections: usize, second
     let start = Instant::now();
     let end = start + Duration::from_secs(seconds.into());
     let repeats = if call == Call::PutParameter { 1 } else { usize::MAX };
-    let mut requests = std::iter::repeat_n(&requests, repeats).flatten().map(Vec::as_slice);
+    let mut requests = std::iter::repeat_n(requests, repeats).flatten().map(Vec::as_slice);
     let mut latencies =
         drive(&options.address, connections, || if Instant::now() < end { requests.next() } else { None })?;
     let wall = start.elapsed();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use nix::sys::resource::{UsageWho, getrusage};
-use parados_backup::document::{DocumentHeader, Encoded, Encoder, ParameterRecord, Writer};
+use parados_backup::document::{COMPRESSION_LEVEL, DocumentHeader, Encoded, Encoder, ParameterRecord, Writer};
 use parados_backup::field::FieldFingerprinter;
 use parados_backup::manifest::{Counts, DocumentObject, ManifestDraft, ParameterEntry, SnapshotId};
 use parados_backup::seal::{Recipient, Sealer};
@@ -34,8 +34,9 @@ pub(crate) async fn print(directory: &Path, recipient: &str) -> Outcome<()> {
 
     let (document, _) = encode(Vec::new(), &header, None, &records)?;
     let start = cpu_seconds()?;
-    let compressed = zstd::encode_all(document.as_slice(), 3)?;
-    report("compress (zstd 3)", start)?;
+    let compressed = zstd::encode_all(document.as_slice(), COMPRESSION_LEVEL)?;
+    report(&format!("compress (zstd {COMPRESSION_LEVEL})"), start)?;
+    let by_default = zstd::encode_all(document.as_slice(), zstd::DEFAULT_COMPRESSION_LEVEL)?.len();
 
     let start = cpu_seconds()?;
     let mut sealed = sealer.wrap(io::sink())?;
@@ -60,6 +61,11 @@ pub(crate) async fn print(directory: &Path, recipient: &str) -> Outcome<()> {
     println!(
         "{} parameters, {} bytes of document, {} bytes stored, {size} bytes of manifest",
         stored.parameter_count, stored.content_size, stored.size
+    );
+    println!(
+        "compressed at level {COMPRESSION_LEVEL}: {} bytes; at zstd's own, {}: {by_default} bytes",
+        compressed.len(),
+        zstd::DEFAULT_COMPRESSION_LEVEL
     );
     Ok(())
 }
