@@ -17,10 +17,11 @@ mod header;
 mod reader;
 mod record;
 mod writer;
+mod written;
 mod zeroed;
 
 pub use digest::{Digest, Measured, ParseDigestError};
-pub use encode::{ContentEncoder, EncodeError, Encoded, EncodedContent, Encoder, decode};
+pub use encode::{COMPRESSION_LEVEL, ContentEncoder, EncodeError, Encoded, EncodedContent, Encoder, decode};
 pub use header::{DocumentHeader, FORMAT_VERSION};
 pub use reader::{DocumentError, DocumentSummary, read};
 pub use record::{HistoryRecord, ParameterRecord};

@@ -6,6 +6,7 @@
 
 use std::io::{self, BufRead, Read};
 
+use parados_parameter::Version;
 use serde::de::DeserializeOwned;
 use serde_json::Deserializer;
 use serde_json::error::Category;
@@ -287,12 +288,10 @@ impl<R: BufRead> Bytes<R> {
             return Ok(self.start);
         }
         let taken = &self.inner.fill_buf()?[..self.at];
-        Ok(match taken.iter().rposition(|byte| *byte == b'\n') {
+        Ok(match memchr::memrchr(b'\n', taken) {
             None => Position { column: self.start.column + self.at, ..self.start },
             Some(last) => {
-                // In pieces whose count fits into a byte, which is counted many bytes at once.
-                let count = |piece: &[u8]| piece.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
-                let lines: usize = taken.chunks(usize::from(u8::MAX)).map(|piece| usize::from(count(piece))).sum();
+                let lines = memchr::memchr_iter(b'\n', taken).count();
                 Position { line: self.start.line + lines, column: self.at - last - 1 }
             }
         })
@@ -307,6 +306,93 @@ impl<R: BufRead> Read for Bytes<R> {
         buffer[..count].copy_from_slice(&left[..count]);
         self.skip(count);
         Ok(count)
+    }
+}
+
+/// Reads JSON that stands as it is expected to, byte for byte. Each of its methods gives nothing where it does not, and the cursor is
+/// of no use any more then.
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.at
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Takes exactly this.
+    pub(crate) fn take(&mut self, expected: &[u8]) -> Option<()> {
+        self.rest().starts_with(expected).then(|| self.at += expected.len())
+    }
+
+    /// Takes what begins with this, up to the quote that begins its text, and the text, in which nothing is escaped.
+    pub(crate) fn member(&mut self, begin: &[u8]) -> Option<&'a str> {
+        self.take(begin)?;
+        let rest = self.rest();
+        let end = memchr::memchr2(b'"', b'\\', rest).filter(|end| rest[*end] == b'"')?;
+        let text = &rest[..end];
+        // Such a character has to be escaped.
+        if text.iter().fold(false, |any, byte| any | (*byte < b' ')) {
+            return None;
+        }
+        self.at += end + 1;
+        std::str::from_utf8(text).ok()
+    }
+
+    /// As [`member`](Self::member), where it is there.
+    pub(crate) fn optional(&mut self, begin: &[u8]) -> Option<Option<&'a str>> {
+        match self.rest().starts_with(begin) {
+            true => self.member(begin).map(Some),
+            false => Some(None),
+        }
+    }
+
+    /// Takes a list behind this, where it is there, of what `each` takes.
+    pub(crate) fn list<T>(
+        &mut self,
+        begin: &[u8],
+        mut each: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Option<Vec<T>>> {
+        if self.take(begin).is_none() {
+            return Some(None);
+        }
+        self.take(b"[")?;
+        let mut list = Vec::new();
+        if self.take(b"]").is_some() {
+            return Some(Some(list));
+        }
+        loop {
+            list.push(each(self)?);
+            if self.take(b"]").is_some() {
+                return Some(Some(list));
+            }
+            self.take(b",")?;
+        }
+    }
+
+    /// Takes a version: a number without a sign, of so many digits as fit.
+    pub(crate) fn version(&mut self) -> Option<Version> {
+        let rest = self.rest();
+        let length = rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|length| (1..=18).contains(length))?;
+        let (digits, behind) = rest.split_at(length);
+        match (digits, behind.first()?) {
+            // What JSON has no such number for, and what goes on as another one.
+            ([b'0', _, ..], _) | (_, b'.' | b'e' | b'E') => None,
+            _ => {
+                self.at += length;
+                Version::new(std::str::from_utf8(digits).ok()?.parse().ok()?).ok()
+            }
+        }
     }
 }
 

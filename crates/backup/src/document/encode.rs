@@ -13,11 +13,12 @@ use super::writer::Writer;
 use super::zeroed::ZeroedReader;
 use crate::seal::{Identities, OpenError, SealError, SealedWriter, Sealer};
 
-/// zstd's own default: further levels cost much more than they save.
-const LEVEL: i32 = 3;
+/// The level of zstd that documents are compressed at. At 3, zstd's default, a document of settings is 2% smaller and costs more than
+/// twice the CPU; one of random secrets is no smaller.
+pub const COMPRESSION_LEVEL: i32 = 1;
 /// zstd's block, so that age gets its chunks of 64 KiB whole.
 const COMPRESSED_BUFFER_BYTES: usize = 128 * 1024;
-/// The largest window that is read: 8 MiB, four times that of level 3. A frame that asks for more is refused, so that no
+/// The largest window that is read: 8 MiB, four times that of zstd's default level. A frame that asks for more is refused, so that no
 /// stored bytes can make a reader take gigabytes.
 const MAX_WINDOW_LOG: u32 = 23;
 
@@ -166,7 +167,7 @@ pub fn decode<'r>(
 }
 
 fn compress<W: Write>(inner: W) -> io::Result<zstd::Encoder<'static, W>> {
-    let mut encoder = raw::Encoder::new(LEVEL)?;
+    let mut encoder = raw::Encoder::new(COMPRESSION_LEVEL)?;
     encoder.set_parameter(CParameter::ChecksumFlag(true))?;
     Ok(zstd::Encoder::with_writer(zio::Writer::new_with_capacity(inner, encoder, COMPRESSED_BUFFER_BYTES)))
 }

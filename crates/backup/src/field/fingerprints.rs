@@ -67,20 +67,22 @@ impl FieldFingerprints {
 pub struct FieldFingerprinter<K> {
     key: K,
     last: [Remembered; FieldFingerprints::FIELDS.len()],
+    parts: Vec<u8>,
     json: Vec<u8>,
 }
 
-/// A field as JSON, and its fingerprint. Values stand in it only as their fingerprints.
+/// What a fingerprint was made of, and the fingerprint.
 #[derive(Default)]
 struct Remembered {
-    json: Vec<u8>,
+    /// Texts, each with its length before it: fewer steps than their JSON. Values stand in it only as their fingerprints.
+    parts: Vec<u8>,
     bytes: [u8; BYTES],
 }
 
 impl<K: Borrow<FingerprintKey>> FieldFingerprinter<K> {
     /// Makes fingerprints under `key`.
     pub fn new(key: K) -> Self {
-        Self { key, last: Default::default(), json: Vec::new() }
+        Self { key, last: Default::default(), parts: Vec::new(), json: Vec::new() }
     }
 
     /// Under what key.
@@ -99,44 +101,73 @@ impl<K: Borrow<FingerprintKey>> FieldFingerprinter<K> {
 
     /// The first bytes of the MAC of the field at this place; none where it was not read.
     fn of_field(&mut self, record: &ParameterRecord, at: usize) -> Option<[u8; BYTES]> {
-        let field = FieldFingerprints::FIELDS[at];
-        match field {
-            Field::Description => self.make(at, &comparable::description(record)?),
-            Field::KeyId => self.make(at, &comparable::key_id(record)?),
-            Field::Tier => self.make(at, &comparable::tier(record)?),
-            Field::Policies => self.make(at, &comparable::policies(record)?),
-            Field::AllowedPattern => self.make(at, &comparable::allowed_pattern(record)?),
-            Field::DataType => self.make(at, &record.data_type),
+        Some(match FieldFingerprints::FIELDS[at] {
+            Field::Description => self.of_text(at, comparable::description(record)?),
+            Field::KeyId => self.of_text(at, comparable::key_id(record)?),
+            Field::Tier => self.of_text(at, comparable::tier(record)?.as_str()),
+            Field::AllowedPattern => self.of_text(at, comparable::allowed_pattern(record)?),
+            Field::DataType => self.of_text(at, record.data_type.as_str()),
+            Field::Policies if record.policies.is_empty() && record.tier.is_none() => return None,
+            Field::Policies => {
+                let texts = record.policies.iter().map(|policy| policy.policy_text.as_str());
+                self.make(at, texts, || comparable::policies(record))
+            }
             Field::Tags => {
-                let tags = comparable::tags(record)?;
-                self.make(at, &tags.iter().map(|tag| (tag.key(), tag.value())).collect::<Vec<_>>())
+                let texts = record.tags.as_ref()?.iter().flat_map(|tag| [tag.key(), tag.value()]);
+                let pairs = || {
+                    let tags = comparable::tags(record)?;
+                    Some(tags.into_iter().map(|tag| (tag.key(), tag.value())).collect::<Vec<_>>())
+                };
+                self.make(at, texts, pairs)
             }
             Field::Labels => {
                 let labels = comparable::labels(record)?;
-                let older = labels.older.into_iter().map(|(value, labels)| (self.key().value(value), labels));
+                let older =
+                    labels.older.into_iter().map(|(value, labels)| (self.key().value(value).to_string(), labels));
                 let older = older.collect::<Vec<_>>();
-                self.make(at, &(labels.newest, older))
+                let newest = labels.newest.iter().map(|label| label.as_str());
+                // No label is empty, so an empty text tells where the next version begins.
+                let texts = older.iter().flat_map(|(value, labels)| {
+                    ["", value.as_str()].into_iter().chain(labels.iter().map(|label| label.as_str()))
+                });
+                self.make(at, newest.chain(texts), || (&labels.newest, &older))
             }
             Field::Type | Field::Value | Field::History => return None,
-        }
-        Some(self.last[at].bytes)
+        })
     }
 
-    /// Makes the fingerprint of what stands at this place, where it is not the one that is remembered.
-    fn make(&mut self, at: usize, content: &impl Serialize) {
-        self.json.clear();
-        serde_json::to_writer(&mut self.json, content).expect("texts and numbers are JSON, and a Vec takes all bytes");
-        // No JSON is empty, as what is remembered is at first.
-        if self.last[at].json == self.json {
-            return;
+    fn of_text(&mut self, at: usize, text: &str) -> [u8; BYTES] {
+        self.make(at, [text], || text)
+    }
+
+    /// The fingerprint of the JSON of `content`, for the field at this place, or the one that is remembered where it was made of
+    /// the same `texts`, of which the content follows.
+    fn make<'t, C: Serialize>(
+        &mut self,
+        at: usize,
+        texts: impl IntoIterator<Item = &'t str>,
+        content: impl FnOnce() -> C,
+    ) -> [u8; BYTES] {
+        // What is remembered at first is empty, and equal to nothing.
+        self.parts.clear();
+        self.parts.push(1);
+        for text in texts {
+            self.parts.extend_from_slice(&text.len().to_ne_bytes());
+            self.parts.extend_from_slice(text.as_bytes());
         }
+        if self.last[at].parts == self.parts {
+            return self.last[at].bytes;
+        }
+        self.json.clear();
+        serde_json::to_writer(&mut self.json, &content()).expect("texts are JSON, and a Vec takes all bytes");
         let fingerprint = self.key().of_json(FieldFingerprints::FIELDS[at].as_str(), &self.json);
         let last = &mut self.last[at];
         last.bytes.copy_from_slice(&fingerprint.as_bytes()[..BYTES]);
         if last.bytes == NOT_READ {
             last.bytes = [0, 0, 0, 1];
         }
-        std::mem::swap(&mut last.json, &mut self.json);
+        std::mem::swap(&mut last.parts, &mut self.parts);
+        last.bytes
     }
 }
 

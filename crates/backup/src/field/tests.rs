@@ -192,6 +192,22 @@ fn of_one_after_the_other_they_are_what_they_are_alone() {
         |_| {},
         |r| r.labels = Some(Vec::new()),
         |r| r.data_type = DataType::observed("aws:ec2:image"),
+        // What is empty, and what was not read.
+        |r| r.tags = Some(Vec::new()),
+        |r| r.tags = None,
+        |r| r.policies.clear(),
+        |r| (r.policies, r.tier) = (Vec::new(), None),
+        |r| r.description = Some(Description::observed("")),
+        |r| (r.description, r.tier) = (None, None),
+        // The same characters in other texts.
+        |r| r.tags = Some(vec![Tag::observed("ab", "c")]),
+        |r| r.tags = Some(vec![Tag::observed("a", "bc")]),
+        |r| r.labels = Some(vec![Label::observed("stable")]),
+        |r| (r.labels, r.history) = (Some(Vec::new()), Some(vec![older(1, "first", &["stable"])])),
+        |r| r.history = Some(vec![older(1, "other", &["stable"])]),
+        |r| r.history = Some(vec![older(1, "other", &["stable"]), older(2, "first", &["green"])]),
+        |r| r.history = Some(vec![older(1, "other", &["stable", "green"])]),
+        |r| r.policies.reverse(),
     ];
     let key = key();
     let mut fingerprinter = FieldFingerprinter::new(&key);

@@ -4,10 +4,11 @@
 //! JSON of one is left to serde, which takes about twice as long.
 
 use jiff::Timestamp;
-use parados_parameter::{ParameterName, ParameterType, Version};
+use parados_parameter::{ParameterName, ParameterType};
 use serde::de::{Error as _, IgnoredAny};
 
 use super::{ManifestError, ManifestSummary, ParameterEntry};
+use crate::json::Cursor;
 
 /// What was seen of a list.
 #[derive(Default)]
@@ -103,62 +104,31 @@ fn by_serde(bytes: &[u8]) -> Result<(ParameterEntry, usize), ManifestError> {
 
 /// An entry as it is written, and how many bytes it has; none of one that is not written so.
 pub(super) fn written(bytes: &[u8]) -> Option<(ParameterEntry, usize)> {
-    let (name, rest) = text(bytes.strip_prefix(b"{\"name\":\"")?)?;
-    let (parameter_type, rest) = parameter_type(rest.strip_prefix(b",\"type\":\"")?)?;
-    let (version, rest) = number(rest.strip_prefix(b",\"version\":")?)?;
-    let (last_modified_date, rest) = text(rest.strip_prefix(b",\"last_modified_date\":\"")?)?;
-    let (fingerprint, rest) = of_length(rest.strip_prefix(b",\"fingerprint\":\"")?, 22)?;
-    let (metadata, rest) = of_length(rest.strip_prefix(b",\"metadata\":\"")?, 22)?;
-    let (fields, rest) = match rest.strip_prefix(b",\"fields\":\"") {
-        Some(rest) => of_length(rest, 43).map(|(fields, rest)| (Some(fields), rest))?,
-        None => (None, rest),
-    };
+    let mut json = Cursor::new(bytes);
+    let name = json.member(b"{\"name\":\"")?;
+    let parameter_type = json.member(b",\"type\":\"")?;
+    json.take(b",\"version\":")?;
+    let version = json.version()?;
+    let last_modified_date = json.member(b",\"last_modified_date\":\"")?;
+    let fingerprint = json.member(b",\"fingerprint\":\"")?;
+    let metadata = json.member(b",\"metadata\":\"")?;
+    let fields = json.optional(b",\"fields\":\"")?;
+    json.take(b"}")?;
     let entry = ParameterEntry {
         name: ParameterName::observed(name),
-        parameter_type,
-        version: Version::new(version).ok()?,
+        parameter_type: ParameterType::ALL.iter().copied().find(|one| one.as_str() == parameter_type)?,
+        version,
         last_modified_date: last_modified_date.parse::<Timestamp>().ok()?,
         fingerprint: fingerprint.parse().ok()?,
         metadata: metadata.parse().ok()?,
         fields: fields.map(str::parse).transpose().ok()?,
     };
-    Some((entry, bytes.len() - rest.strip_prefix(b"}")?.len()))
-}
-
-fn parameter_type(bytes: &[u8]) -> Option<(ParameterType, &[u8])> {
-    let types: [(&[u8], _); 3] = [
-        (b"String\"", ParameterType::String),
-        (b"StringList\"", ParameterType::StringList),
-        (b"SecureString\"", ParameterType::SecureString),
-    ];
-    types.into_iter().find_map(|(text, parameter_type)| Some((parameter_type, bytes.strip_prefix(text)?)))
-}
-
-/// A text of ASCII in which nothing is escaped, and what stands behind its second quote.
-fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let length = bytes.iter().position(|byte| !matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~'))?;
-    of_length(bytes, length)
-}
-
-/// A text of so many bytes, whose content whoever parses it checks.
-fn of_length(bytes: &[u8], length: usize) -> Option<(&str, &[u8])> {
-    let (text, rest) = bytes.split_at_checked(length)?;
-    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
-}
-
-/// A number without a sign, of so many digits as fit.
-fn number(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let length = bytes.iter().position(|byte| !byte.is_ascii_digit()).filter(|length| (1..=18).contains(length))?;
-    let (digits, rest) = bytes.split_at(length);
-    match (digits, rest.first()?) {
-        // What JSON has no such number for, and what goes on as another one.
-        ([b'0', _, ..], _) | (_, b'.' | b'e' | b'E') => None,
-        _ => Some((std::str::from_utf8(digits).ok()?.parse().ok()?, rest)),
-    }
+    Some((entry, json.taken()))
 }
 
 #[cfg(test)]
 mod tests {
+    use parados_parameter::Version;
     use proptest::prelude::*;
 
     use super::*;

@@ -59,7 +59,9 @@ pub(crate) fn encode(records: &[ParameterRecord], sealer: Option<&Sealer>) -> (V
 }
 
 /// All of a document.
-pub(crate) fn read_all(reader: impl std::io::BufRead) -> Result<(DocumentSummary, Vec<ParameterRecord>), DocumentError> {
+pub(crate) fn read_all(
+    reader: impl std::io::BufRead,
+) -> Result<(DocumentSummary, Vec<ParameterRecord>), DocumentError> {
     let mut records = Vec::new();
     let summary = read(reader, |record| {
         records.push(record);

@@ -1,0 +1,153 @@
+//! A record that stands as [`Writer`](super::Writer) writes it, read member by member; any other JSON of one is left to serde, which
+//! takes more than twice as long.
+
+use parados_parameter::{
+    AllowedPattern, DataType, Description, KeyId, Label, ParameterName, ParameterType, Secret, Tag, Tier,
+};
+
+use super::record::ParameterRecord;
+use crate::json::Cursor;
+
+/// A record as it is written, and how many bytes it has; none of one that is not written so, or whose texts have escapes, and of one
+/// with policies or older versions.
+pub(super) fn written(bytes: &[u8]) -> Option<(ParameterRecord, usize)> {
+    let mut json = Cursor::new(bytes);
+    let name = json.member(b"{\"Name\":\"")?;
+    let parameter_type = json.member(b",\"Type\":\"")?;
+    let value = json.member(b",\"Value\":\"")?;
+    json.take(b",\"Version\":")?;
+    let version = json.version()?;
+    let date = json.member(b",\"LastModifiedDate\":\"")?;
+    let arn = json.optional(b",\"ARN\":\"")?;
+    let data_type = json.member(b",\"DataType\":\"")?;
+    let description = json.optional(b",\"Description\":\"")?;
+    let key_id = json.optional(b",\"KeyId\":\"")?;
+    let tier = json.optional(b",\"Tier\":\"")?;
+    let allowed_pattern = json.optional(b",\"AllowedPattern\":\"")?;
+    let last_modified_user = json.optional(b",\"LastModifiedUser\":\"")?;
+    let tags = json.list(b",\"Tags\":", |json| {
+        let key = json.member(b"{\"Key\":\"")?;
+        let value = json.member(b",\"Value\":\"")?;
+        json.take(b"}")?;
+        Some(Tag::observed(key, value))
+    })?;
+    let labels = json.list(b",\"Labels\":", |json| json.member(b"\"").map(Label::observed))?;
+    let history = json.list(b",\"History\":", |_| None)?;
+    json.take(b"}")?;
+    let record = ParameterRecord {
+        name: ParameterName::observed(name),
+        parameter_type: ParameterType::ALL.iter().copied().find(|one| one.as_str() == parameter_type)?,
+        value: Secret::new(value),
+        version,
+        last_modified_date: date.parse().ok()?,
+        arn: arn.map(str::to_owned),
+        data_type: DataType::observed(data_type),
+        description: description.map(Description::observed),
+        key_id: key_id.map(KeyId::observed),
+        tier: match tier {
+            Some(tier) => Some(Tier::ALL.iter().copied().find(|one| one.as_str() == tier)?),
+            None => None,
+        },
+        policies: Vec::new(),
+        allowed_pattern: allowed_pattern.map(AllowedPattern::observed),
+        last_modified_user: last_modified_user.map(str::to_owned),
+        tags,
+        labels,
+        history,
+    };
+    Some((record, json.taken()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What may stand for each member: most often the first of them. An empty text leaves it out.
+    const MEMBERS: [&[&str]; 15] = [
+        &[r#""Name":"/a/b""#, r#""Name":"""#, r#""Name":"a\"b""#, ""],
+        &[r#""Type":"SecureString""#, r#""Type":"Other""#, ""],
+        &[r#""Value":"hunter2 é""#, r#""Value":"a\nb""#, r#""Value":"""#, r#""Value":null"#, ""],
+        &[
+            r#""Version":12"#,
+            r#""Version":0"#,
+            r#""Version":01"#,
+            r#""Version":-1"#,
+            r#""Version":1.0"#,
+            r#""Version":123456789012345678"#,
+            r#""Version":9223372036854775807"#,
+            r#""Version":123456789012345678901"#,
+        ],
+        &[
+            r#""LastModifiedDate":"2025-10-15T12:00:45.760000+00:00""#,
+            r#""LastModifiedDate":1760529645.76"#,
+            r#""LastModifiedDate":"yesterday""#,
+            "",
+        ],
+        &[r#""ARN":"arn:x""#, r#""ARN":null"#, r#""Arn":"arn:x""#, ""],
+        &[r#""DataType":"text""#, r#""DataType":"aws:ec2:image""#, ""],
+        &[r#""Description":"d""#, r#""Description":"""#, ""],
+        &[r#""KeyId":"alias/aws/ssm""#, ""],
+        &[r#""Tier":"Advanced""#, r#""Tier":"None""#, ""],
+        &["", r#""Policies":[]"#, r#""Policies":[{"PolicyText":"{}","PolicyType":"Expiration"}]"#],
+        &["", r#""AllowedPattern":"[a-z]+""#],
+        &[r#""LastModifiedUser":"ann""#, r#""LastModifiedUser":"""#, ""],
+        &[
+            r#""Tags":[{"Key":"team","Value":"core"},{"Key":"a","Value":""}]"#,
+            r#""Tags":[{"Key":"team","Value":"core"},]"#,
+            r#""Tags":[]"#,
+            r#""Tags":null"#,
+            "",
+        ],
+        &[r#""Labels":["blue","green"],"History":[]"#, r#""Labels":[]"#, r#""History":[{"Version":1}]"#, ""],
+    ];
+
+    const WRITTEN: &str = r#"{"Name":"/a","Type":"String","Value":"v","Version":1,"LastModifiedDate":"2025-10-15T12:00:45.760000+00:00","ARN":"arn:x","DataType":"text","Description":"d","KeyId":"k","Tier":"Standard","AllowedPattern":"[a-z]+","LastModifiedUser":"ann","Tags":[{"Key":"team","Value":"core"},{"Key":"a","Value":""}],"Labels":["blue","green"],"History":[]}"#;
+
+    fn by_serde(json: &[u8]) -> Option<ParameterRecord> {
+        serde_json::from_slice(json).ok()
+    }
+
+    #[test]
+    fn a_record_that_is_written_as_ours_needs_no_serde() {
+        let with_more = [WRITTEN.as_bytes(), b",\n"].concat();
+        let (record, length) = written(&with_more).unwrap();
+        assert_eq!(length, WRITTEN.len());
+        assert_eq!(Some(record), by_serde(WRITTEN.as_bytes()));
+        for text in [WRITTEN.replace(r#""v""#, r#""\n""#), WRITTEN.replace("[]", r#"[{"Version":1}]"#)] {
+            assert!(written(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Members in their order, a few of them others, or left out.
+        #[test]
+        fn what_it_reads_is_what_serde_reads(
+            picks in prop::collection::vec(prop_oneof![8 => Just(0), 2 => 0..20_usize], MEMBERS.len()),
+        ) {
+            let members = MEMBERS.iter().zip(picks).map(|(alternatives, pick)| alternatives[pick % alternatives.len()]);
+            let members: Vec<_> = members.filter(|member| !member.is_empty()).collect();
+            let json = format!("{{{}}}", members.join(","));
+            if let Some((record, length)) = written(json.as_bytes()) {
+                prop_assert_eq!(Some(record), by_serde(&json.as_bytes()[..length]));
+            }
+        }
+
+        /// A byte that is another, or gone.
+        #[test]
+        fn what_serde_refuses_it_does_not_read(
+            at in 0..WRITTEN.len(),
+            byte in prop::option::of(prop::sample::select(b"\"\\{}[],:0e.- aZ_\x7f\xff\n\x1f".to_vec())),
+        ) {
+            let mut json = WRITTEN.as_bytes().to_vec();
+            match byte {
+                Some(byte) => json[at] = byte,
+                None => drop(json.remove(at)),
+            }
+            if let Some((record, length)) = written(&json) {
+                prop_assert_eq!(Some(record), by_serde(&json[..length]));
+            }
+        }
+    }
+}
