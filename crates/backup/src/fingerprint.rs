@@ -40,10 +40,14 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 22];
-        let length = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
-        f.pad(std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
+        f.pad(base64url(&self.0, &mut [0; 22]))
     }
+}
+
+/// These bytes as base64url, which needs all of the buffer.
+pub(crate) fn base64url<'b>(bytes: &[u8], buffer: &'b mut [u8]) -> &'b str {
+    let length = URL_SAFE_NO_PAD.encode_slice(bytes, buffer).expect("the buffer has a byte for each character");
+    std::str::from_utf8(&buffer[..length]).expect("base64 is ASCII")
 }
 
 impl fmt::Debug for Fingerprint {
@@ -75,7 +79,7 @@ impl FromStr for Fingerprint {
 
 impl Serialize for Fingerprint {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(base64url(&self.0, &mut [0; 22]))
     }
 }
 

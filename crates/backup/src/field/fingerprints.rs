@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{Field, comparable};
 use crate::document::ParameterRecord;
-use crate::fingerprint::FingerprintKey;
+use crate::fingerprint::{FingerprintKey, base64url};
 
 /// The bytes of each.
 const BYTES: usize = 4;
@@ -179,9 +179,7 @@ impl<K: Borrow<FingerprintKey>> fmt::Debug for FieldFingerprinter<K> {
 
 impl fmt::Display for FieldFingerprints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; TEXT_LENGTH];
-        let length = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
-        f.pad(std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
+        f.pad(base64url(&self.0, &mut [0; TEXT_LENGTH]))
     }
 }
 
@@ -214,7 +212,7 @@ impl FromStr for FieldFingerprints {
 
 impl Serialize for FieldFingerprints {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(base64url(&self.0, &mut [0; TEXT_LENGTH]))
     }
 }
 
