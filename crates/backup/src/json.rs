@@ -309,16 +309,26 @@ impl<R: BufRead> Read for Bytes<R> {
     }
 }
 
+/// Most bytes that [`Cursor::until`] looks at: more than what is read so has.
+const MAX_CURSOR_BYTES: usize = 16 * 1024;
+
 /// Reads JSON that stands as it is expected to, byte for byte. Each of its methods gives nothing where it does not, and the cursor is
 /// of no use any more then.
 pub(crate) struct Cursor<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    /// Of the bytes up to the first that is `last`, that one too. None where they are no text, or have a character that JSON escapes.
+    pub(crate) fn until(bytes: &'a [u8], last: u8) -> Option<Self> {
+        let end = memchr::memchr(last, &bytes[..bytes.len().min(MAX_CURSOR_BYTES)])?;
+        // The last one may be a line feed, which stands behind what is read.
+        if bytes[..end].iter().fold(false, |any, byte| any | (*byte < b' ')) {
+            return None;
+        }
+        let text = std::str::from_utf8(&bytes[..=end]).ok()?;
+        Some(Self { text, at: 0 })
     }
 
     /// How many bytes were taken.
@@ -327,40 +337,40 @@ impl<'a> Cursor<'a> {
     }
 
     fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+        &self.text.as_bytes()[self.at..]
+    }
+
+    fn is_next<const N: usize>(&self, expected: &[u8; N]) -> bool {
+        self.rest().first_chunk() == Some(expected)
     }
 
     /// Takes exactly this.
-    pub(crate) fn take(&mut self, expected: &[u8]) -> Option<()> {
-        self.rest().starts_with(expected).then(|| self.at += expected.len())
+    pub(crate) fn take<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
+        self.is_next(expected).then(|| self.at += N)
     }
 
     /// Takes what begins with this, up to the quote that begins its text, and the text, in which nothing is escaped.
-    pub(crate) fn member(&mut self, begin: &[u8]) -> Option<&'a str> {
+    pub(crate) fn member<const N: usize>(&mut self, begin: &[u8; N]) -> Option<&'a str> {
         self.take(begin)?;
         let rest = self.rest();
-        let end = memchr::memchr2(b'"', b'\\', rest).filter(|end| rest[*end] == b'"')?;
-        let text = &rest[..end];
-        // Such a character has to be escaped.
-        if text.iter().fold(false, |any, byte| any | (*byte < b' ')) {
-            return None;
-        }
-        self.at += end + 1;
-        std::str::from_utf8(text).ok()
+        let length = memchr::memchr2(b'"', b'\\', rest).filter(|end| rest[*end] == b'"')?;
+        let text = &self.text[self.at..self.at + length];
+        self.at += length + 1;
+        Some(text)
     }
 
     /// As [`member`](Self::member), where it is there.
-    pub(crate) fn optional(&mut self, begin: &[u8]) -> Option<Option<&'a str>> {
-        match self.rest().starts_with(begin) {
+    pub(crate) fn optional<const N: usize>(&mut self, begin: &[u8; N]) -> Option<Option<&'a str>> {
+        match self.is_next(begin) {
             true => self.member(begin).map(Some),
             false => Some(None),
         }
     }
 
     /// Takes a list behind this, where it is there, of what `each` takes.
-    pub(crate) fn list<T>(
+    pub(crate) fn list<T, const N: usize>(
         &mut self,
-        begin: &[u8],
+        begin: &[u8; N],
         mut each: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<Option<Vec<T>>> {
         if self.take(begin).is_none() {
@@ -384,13 +394,13 @@ impl<'a> Cursor<'a> {
     pub(crate) fn version(&mut self) -> Option<Version> {
         let rest = self.rest();
         let length = rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|length| (1..=18).contains(length))?;
-        let (digits, behind) = rest.split_at(length);
-        match (digits, behind.first()?) {
+        match (&rest[..length], rest[length]) {
             // What JSON has no such number for, and what goes on as another one.
             ([b'0', _, ..], _) | (_, b'.' | b'e' | b'E') => None,
             _ => {
+                let digits = &self.text[self.at..self.at + length];
                 self.at += length;
-                Version::new(std::str::from_utf8(digits).ok()?.parse().ok()?).ok()
+                Version::new(digits.parse().ok()?).ok()
             }
         }
     }

@@ -9,9 +9,9 @@ use super::record::ParameterRecord;
 use crate::json::Cursor;
 
 /// A record as it is written, and how many bytes it has; none of one that is not written so, or whose texts have escapes, and of one
-/// with policies or older versions.
+/// with policies or older versions, or that is not the last of its line.
 pub(super) fn written(bytes: &[u8]) -> Option<(ParameterRecord, usize)> {
-    let mut json = Cursor::new(bytes);
+    let mut json = Cursor::until(bytes, b'\n')?;
     let name = json.member(b"{\"Name\":\"")?;
     let parameter_type = json.member(b",\"Type\":\"")?;
     let value = json.member(b",\"Value\":\"")?;
@@ -111,12 +111,11 @@ mod tests {
 
     #[test]
     fn a_record_that_is_written_as_ours_needs_no_serde() {
-        let with_more = [WRITTEN.as_bytes(), b",\n"].concat();
-        let (record, length) = written(&with_more).unwrap();
+        let (record, length) = written(format!("{WRITTEN},\n").as_bytes()).unwrap();
         assert_eq!(length, WRITTEN.len());
         assert_eq!(Some(record), by_serde(WRITTEN.as_bytes()));
         for text in [WRITTEN.replace(r#""v""#, r#""\n""#), WRITTEN.replace("[]", r#"[{"Version":1}]"#)] {
-            assert!(written(text.as_bytes()).is_none(), "{text}");
+            assert!(written(format!("{text}\n").as_bytes()).is_none(), "{text}");
         }
     }
 
@@ -128,7 +127,7 @@ mod tests {
         ) {
             let members = MEMBERS.iter().zip(picks).map(|(alternatives, pick)| alternatives[pick % alternatives.len()]);
             let members: Vec<_> = members.filter(|member| !member.is_empty()).collect();
-            let json = format!("{{{}}}", members.join(","));
+            let json = format!("{{{}}}\n", members.join(","));
             if let Some((record, length)) = written(json.as_bytes()) {
                 prop_assert_eq!(Some(record), by_serde(&json.as_bytes()[..length]));
             }
@@ -140,7 +139,7 @@ mod tests {
             at in 0..WRITTEN.len(),
             byte in prop::option::of(prop::sample::select(b"\"\\{}[],:0e.- aZ_\x7f\xff\n\x1f".to_vec())),
         ) {
-            let mut json = WRITTEN.as_bytes().to_vec();
+            let mut json = [WRITTEN.as_bytes(), b"\n"].concat();
             match byte {
                 Some(byte) => json[at] = byte,
                 None => drop(json.remove(at)),

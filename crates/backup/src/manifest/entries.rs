@@ -104,7 +104,7 @@ fn by_serde(bytes: &[u8]) -> Result<(ParameterEntry, usize), ManifestError> {
 
 /// An entry as it is written, and how many bytes it has; none of one that is not written so.
 pub(super) fn written(bytes: &[u8]) -> Option<(ParameterEntry, usize)> {
-    let mut json = Cursor::new(bytes);
+    let mut json = Cursor::until(bytes, b'}')?;
     let name = json.member(b"{\"name\":\"")?;
     let parameter_type = json.member(b",\"type\":\"")?;
     json.take(b",\"version\":")?;
