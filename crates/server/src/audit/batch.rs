@@ -1,15 +1,19 @@
 //! Entries that are written together: one row of the database.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::str::FromStr;
 
 use thiserror::Error;
+use tokio::task::yield_now;
 use zstd::bulk::Compressor;
+use zstd::stream::write::Encoder;
 
 use super::line::{AuditHead, Digest, append_line};
 
 /// The level of zstd: its cost is a fraction of the digest's.
 const LEVEL: i32 = 1;
+/// Entries that are chained at a time while others wait: some 100 µs of work.
+pub(crate) const TURN_ENTRIES: usize = 64;
 /// Most bytes of a batch's lines. What claims more is damaged.
 pub(crate) const MAX_LINES_BYTES: u64 = 64 << 20;
 
@@ -82,19 +86,43 @@ impl Chainer {
             sequence += 1;
             digest = append_line(&mut self.lines, sequence, &digest, &entry.record);
         }
-        let times = || entries.iter().map(|entry| entry.at);
-        Batch {
-            first: head.sequence + 1,
-            last: sequence,
-            head: digest,
-            earliest: times().min().unwrap_or_default(),
-            latest: times().max().unwrap_or_default(),
-            lines: self.compressor.compress(&self.lines).expect("the buffer is as large as zstd says it has to be"),
+        let lines = self.compressor.compress(&self.lines).expect("the buffer is as large as zstd says it has to be");
+        Batch::new(head, entries, Head { sequence, digest }, lines)
+    }
+
+    /// As [`chain`](Self::chain), but lets others have their turn again and again: some thousand entries take several milliseconds, in which
+    /// no call on this thread would be answered.
+    pub(crate) async fn chain_in_turns(&mut self, head: Head, entries: &[Pending]) -> Batch {
+        const MEMORY: &str = "memory takes what is written to it";
+        let (mut digest, mut sequence) = (head.digest, head.sequence);
+        let mut compressed = Encoder::new(Vec::new(), LEVEL).expect("level 1 is one of zstd's");
+        for turn in entries.chunks(TURN_ENTRIES) {
+            self.lines.clear();
+            for entry in turn {
+                sequence += 1;
+                digest = append_line(&mut self.lines, sequence, &digest, &entry.record);
+            }
+            compressed.write_all(&self.lines).expect(MEMORY);
+            yield_now().await;
         }
+        Batch::new(head, entries, Head { sequence, digest }, compressed.finish().expect(MEMORY))
     }
 }
 
 impl Batch {
+    /// That of `entries` from behind one head up to another, with their lines compressed.
+    fn new(behind: Head, entries: &[Pending], head: Head, lines: Vec<u8>) -> Self {
+        let times = || entries.iter().map(|entry| entry.at);
+        Self {
+            first: behind.sequence + 1,
+            last: head.sequence,
+            head: head.digest,
+            earliest: times().min().unwrap_or_default(),
+            latest: times().max().unwrap_or_default(),
+            lines,
+        }
+    }
+
     /// Its lines; none where they cannot be decompressed.
     pub(crate) fn decompress(&self) -> Option<Vec<u8>> {
         let mut lines = Vec::new();
@@ -149,6 +177,18 @@ mod tests {
         assert_eq!(lines[0], format!("{{\"sequence\":42,\"previous\":\"{}\",\"a\":1}}", "01".repeat(32)));
         assert!(lines[1].contains(&hex::encode(super::super::line::digest_of(lines[0].as_bytes()))));
         assert_eq!(batch.head, super::super::line::digest_of(lines[1].as_bytes()));
+    }
+
+    #[tokio::test]
+    async fn a_batch_made_in_turns_is_the_same() {
+        let (head, mut chainer) = (Head { sequence: 41, digest: [1; 32] }, Chainer::new());
+        for count in [1, TURN_ENTRIES, 3 * TURN_ENTRIES + 5] {
+            let entry = |number| Pending { at: 7, record: format!("{{\"a\":{number}}}").into() };
+            let entries: Vec<_> = (0..count).map(entry).collect();
+            let (at_once, in_turns) = (chainer.chain(head, &entries), chainer.chain_in_turns(head, &entries).await);
+            assert_eq!(in_turns.decompress(), at_once.decompress());
+            assert_eq!(Batch { lines: Vec::new(), ..in_turns }, Batch { lines: Vec::new(), ..at_once });
+        }
     }
 
     #[test]

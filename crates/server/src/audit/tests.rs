@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use parados_parameter::AccountRegion;
 use parados_parameter::clock::ManualClock;
 
-use super::batch::{Batch, Head};
+use super::batch::{Batch, Head, TURN_ENTRIES};
 use super::table::{AuditTable, AuditTableError, Chain, Checkpoint, SqliteAuditTable};
 use super::*;
 use crate::state::ServerState;
@@ -179,6 +179,28 @@ async fn two_servers_make_one_whole_chain() {
         two_servers_write(&database, AuditOptions { delay: Duration::ZERO, ..lazy() }).await;
         let report = database.chain().await.verify(None).await.unwrap();
         assert_eq!((report.finding, report.entries), (None, 200));
+    }
+}
+
+/// Each prepares its batch behind its own last one, and finds another's there.
+#[tokio::test]
+async fn servers_that_write_much_in_turn_make_one_whole_chain() {
+    for database in [Database::new(), Database::postgres()] {
+        let (first, second) = tokio::join!(database.chain(), database.chain());
+        let logs = [first.start(clock(), lazy()), second.start(clock(), lazy())];
+        for _ in 0..3 {
+            for log in &logs {
+                for number in 0..TURN_ENTRIES {
+                    log.record(entry(&format!("/r{number}"))).await.unwrap();
+                }
+                log.record(put("/w")).await.unwrap();
+            }
+        }
+        let report = database.chain().await.verify(None).await.unwrap();
+        assert_eq!((report.finding, report.entries), (None, 6 * (TURN_ENTRIES as u64 + 1)));
+        for log in &logs {
+            log.close().await.unwrap();
+        }
     }
 }
 

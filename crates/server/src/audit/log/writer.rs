@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{AuditTable, Pending, Shared};
 use crate::audit::AuditError;
-use crate::audit::batch::{Batch, Chainer, Head};
+use crate::audit::batch::{Batch, Chainer, Head, TURN_ENTRIES};
 use crate::audit::line::AuditRecord;
 
 /// Most entries, …
@@ -33,6 +33,8 @@ pub(super) struct Writer {
     table: Arc<dyn AuditTable>,
     clock: Arc<dyn Clock>,
     chainer: Chainer,
+    /// Where the chain ended when this wrote last; others may have appended to it.
+    head: Option<Head>,
 }
 
 /// What there is to do.
@@ -49,7 +51,7 @@ enum Work {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, table: Arc<dyn AuditTable>, clock: Arc<dyn Clock>) -> Self {
-        Self { shared, table, clock, chainer: Chainer::new() }
+        Self { shared, table, clock, chainer: Chainer::new(), head: None }
     }
 
     /// Writes until it is closed.
@@ -112,15 +114,25 @@ impl Writer {
     /// Writes a batch, however long that takes; gives up only where the server ends.
     async fn write(&mut self, entries: &[Pending]) -> Result<(), AuditError> {
         let (mut attempted, mut wait, mut attempts) = (None::<Head>, FIRST_RETRY, 0);
+        let mut prepared = match self.head {
+            Some(head) if entries.len() > TURN_ENTRIES => {
+                Some((head, self.chainer.chain_in_turns(head, entries).await))
+            }
+            _ => None,
+        };
         loop {
             let mut made = attempted;
             let mut chain = |head: Head| {
-                let batch = self.chainer.chain(head, entries);
+                let batch = match prepared.take() {
+                    Some((behind, batch)) if behind == head => batch,
+                    _ => self.chainer.chain(head, entries),
+                };
                 made = Some(batch.head());
                 batch
             };
             match self.table.append(attempted, &mut chain).await {
-                Ok(_) => {
+                Ok(head) => {
+                    self.head = Some(head);
                     self.written(entries);
                     return Ok(());
                 }
