@@ -44,9 +44,9 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// These bytes as base64url, which needs all of the buffer.
+/// These bytes as base64url, in a buffer that has a byte for each character.
 pub(crate) fn base64url<'b>(bytes: &[u8], buffer: &'b mut [u8]) -> &'b str {
-    let length = URL_SAFE_NO_PAD.encode_slice(bytes, buffer).expect("the buffer has a byte for each character");
+    let length = URL_SAFE_NO_PAD.encode_slice(bytes, buffer).expect("the buffer is long enough");
     std::str::from_utf8(&buffer[..length]).expect("base64 is ASCII")
 }
 

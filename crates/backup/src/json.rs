@@ -4,7 +4,7 @@
 //! times faster than byte by byte; one that does not, or that is not right, is read once more as a stream, which alone says what is
 //! wrong with it and where.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
 
 use parados_parameter::Version;
 use serde::de::DeserializeOwned;
@@ -307,6 +307,19 @@ impl<R: BufRead> Read for Bytes<R> {
         self.skip(count);
         Ok(count)
     }
+}
+
+/// Writes `begin`, which ends with a quote, and the text that follows it, up to its last quote.
+pub(crate) fn write_text(out: &mut impl Write, begin: &[u8], text: &str) -> io::Result<()> {
+    let is_escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    // All of them, many at once.
+    if text.bytes().fold(false, |any, byte| any | is_escaped(byte)) {
+        out.write_all(&begin[..begin.len() - 1])?;
+        return Ok(serde_json::to_writer(out, text)?);
+    }
+    out.write_all(begin)?;
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\"")
 }
 
 /// Most bytes that [`Cursor::until`] looks at: more than what is read so has.

@@ -15,8 +15,13 @@ const NANOSECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
 
 /// Writes `2025-10-15T12:00:45.760000+00:00`: UTC, six digits of fraction, nine where six would lose something.
 pub(super) fn serialize<S: Serializer>(date: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&text(date))
+}
+
+/// What [`serialize`] writes.
+pub(super) fn text(date: &Timestamp) -> String {
     let printer = if date.subsec_nanosecond() % 1000 == 0 { &MICROSECONDS } else { &NANOSECONDS };
-    serializer.serialize_str(&printer.timestamp_with_offset_to_string(date, Offset::UTC))
+    printer.timestamp_with_offset_to_string(date, Offset::UTC)
 }
 
 /// Reads that, any other RFC 3339 date, and seconds since the epoch with a fraction, which is how version 1 of the AWS CLI

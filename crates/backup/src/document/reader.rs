@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::header::{DocumentHeader, FORMAT_VERSION};
 use super::record::ParameterRecord;
-use super::written::written;
+use super::written;
 use crate::json::{JsonError, JsonReader};
 
 /// What a document said beside its parameters, after all of it was read and found whole.
@@ -171,7 +171,7 @@ fn read_parameters(
     let mut is_first = true;
     while json.element(is_first)? {
         is_first = false;
-        let record = json.value_by(written)?;
+        let record = json.value_by(written::read)?;
         *found += 1;
         if each(record).is_break() {
             return Err(End::Other(DocumentError::Stopped));

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use zeroize::Zeroizing;
 
 use super::header::DocumentHeader;
-use super::record::{Line, ParameterRecord};
+use super::record::ParameterRecord;
+use super::written;
 
 /// A few of age's chunks of 64 KiB, and few enough bytes to stay in a processor's cache between JSON, digest and zstd.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -41,7 +42,7 @@ impl<W: Write> Writer<W> {
     pub fn write(&mut self, record: &ParameterRecord) -> io::Result<()> {
         let separator: &[u8] = if self.count == 0 { b"\n" } else { b",\n" };
         self.buffer.write_all(separator)?;
-        serde_json::to_writer(&mut self.buffer, &Line(record))?;
+        written::write(&mut self.buffer, record)?;
         self.count += 1;
         Ok(())
     }

@@ -49,6 +49,11 @@ impl FieldFingerprints {
         Self(bytes)
     }
 
+    /// Their bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The fields that differ. One that was not read on either side is not comparable, hence not different.
     pub fn differing(&self, other: &Self) -> impl Iterator<Item = Field> {
         let pairs = self.0.chunks_exact(BYTES).zip(other.0.chunks_exact(BYTES)).zip(Self::FIELDS);

@@ -3,12 +3,19 @@
 //! An entry that stands as [`ManifestDraft::encode`](super::ManifestDraft::encode) writes it is read member by member; any other
 //! JSON of one is left to serde, which takes about twice as long.
 
+use std::io::Write as _;
+
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use parados_parameter::{ParameterName, ParameterType};
 use serde::de::{Error as _, IgnoredAny};
 
 use super::{ManifestError, ManifestSummary, ParameterEntry};
-use crate::json::Cursor;
+use crate::fingerprint::base64url;
+use crate::json::{Cursor, write_text};
+
+/// As jiff's serde does.
+const DATES: DateTimePrinter = DateTimePrinter::new();
 
 /// What was seen of a list.
 #[derive(Default)]
@@ -58,7 +65,7 @@ pub(super) fn walk(list: &[u8], mut each: impl FnMut(ParameterEntry)) -> Result<
     let mut walked = Walked::default();
     let mut rest = begin(list)?;
     while let Some(at_entry) = next(rest, walked.is_empty())? {
-        let (entry, length) = match written(at_entry) {
+        let (entry, length) = match read(at_entry) {
             Some(read) => read,
             None => by_serde(at_entry)?,
         };
@@ -103,7 +110,7 @@ fn by_serde(bytes: &[u8]) -> Result<(ParameterEntry, usize), ManifestError> {
 }
 
 /// An entry as it is written, and how many bytes it has; none of one that is not written so.
-pub(super) fn written(bytes: &[u8]) -> Option<(ParameterEntry, usize)> {
+pub(super) fn read(bytes: &[u8]) -> Option<(ParameterEntry, usize)> {
     let mut json = Cursor::until(bytes, b'}')?;
     let name = json.member(b"{\"name\":\"")?;
     let parameter_type = json.member(b",\"type\":\"")?;
@@ -124,6 +131,26 @@ pub(super) fn written(bytes: &[u8]) -> Option<(ParameterEntry, usize)> {
         fields: fields.map(str::parse).transpose().ok()?,
     };
     Some((entry, json.taken()))
+}
+
+/// Writes an entry as serde does, and in less than half the time.
+pub(super) fn write(out: &mut Vec<u8>, entry: &ParameterEntry) {
+    const MEMORY: &str = "memory takes what is written to it";
+    let ParameterEntry { name, parameter_type, version, last_modified_date, fingerprint, metadata, fields } = entry;
+    write_text(out, b"{\"name\":\"", name.as_str()).expect(MEMORY);
+    write_text(out, b",\"type\":\"", parameter_type.as_str()).expect(MEMORY);
+    write!(out, ",\"version\":{},\"last_modified_date\":\"", version.get()).expect(MEMORY);
+    DATES.print_timestamp(last_modified_date, &mut *out).expect(MEMORY);
+    let mut bytes = |begin: &[u8], bytes: &[u8]| {
+        out.extend_from_slice(begin);
+        out.extend_from_slice(base64url(bytes, &mut [0; 43]).as_bytes());
+    };
+    bytes(b"\",\"fingerprint\":\"", fingerprint.as_bytes());
+    bytes(b"\",\"metadata\":\"", metadata.as_bytes());
+    if let Some(fields) = fields {
+        bytes(b"\",\"fields\":\"", fields.as_bytes());
+    }
+    out.extend_from_slice(b"\"}");
 }
 
 #[cfg(test)]
@@ -155,19 +182,29 @@ mod tests {
         )
     }
 
-    fn read(list: &[u8]) -> Result<Vec<ParameterEntry>, ManifestError> {
+    fn read_all(list: &[u8]) -> Result<Vec<ParameterEntry>, ManifestError> {
         let mut entries = Vec::new();
         walk(list, |entry| entries.push(entry)).map(|_| entries)
     }
 
     proptest! {
         #[test]
+        fn an_entry_is_written_as_serde_writes_it(entry in entry(), nanosecond in 0..1_000_000_000_i32) {
+            let last_modified_date = Timestamp::new(entry.last_modified_date.as_second(), nanosecond).unwrap();
+            for entry in [ParameterEntry { last_modified_date, ..entry.clone() }, entry] {
+                let mut written = Vec::new();
+                write(&mut written, &entry);
+                prop_assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(&entry).unwrap());
+            }
+        }
+
+        #[test]
         fn entries_are_what_serde_reads_however_they_are_written(
             entries in prop::collection::vec(entry(), 0..4),
             pretty in any::<bool>(),
         ) {
             let list = if pretty { serde_json::to_vec_pretty(&entries) } else { serde_json::to_vec(&entries) }.unwrap();
-            prop_assert_eq!(read(&list).unwrap(), entries);
+            prop_assert_eq!(read_all(&list).unwrap(), entries);
         }
 
         /// A byte that is another, or gone: read as serde reads it, or refused as serde refuses it.
@@ -184,14 +221,14 @@ mod tests {
                 None => drop(list.remove(at)),
             }
             let expected = serde_json::from_slice::<Vec<ParameterEntry>>(&list).ok();
-            prop_assert_eq!(read(&list).ok(), expected);
+            prop_assert_eq!(read_all(&list).ok(), expected);
         }
     }
 
     #[test]
     fn an_entry_that_is_written_as_ours_needs_no_serde() {
         let text = br#"{"name":"/a","type":"String","version":12,"last_modified_date":"2025-10-15T12:00:45.76Z","fingerprint":"AAAAAAAAAAAAAAAAAAAAAA","metadata":"AAAAAAAAAAAAAAAAAAAAAA"},"#;
-        let (entry, length) = written(text).unwrap();
+        let (entry, length) = read(text).unwrap();
         assert_eq!((entry.name.as_str(), entry.version.get(), length), ("/a", 12, text.len() - 1));
         assert_eq!(serde_json::to_vec(&entry).unwrap(), text[..length]);
     }

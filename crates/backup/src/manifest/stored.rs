@@ -81,7 +81,7 @@ impl ManifestDraft {
             if position > 0 {
                 json.push(b',');
             }
-            serde_json::to_writer(&mut json, &entry).map_err(ManifestError::Content)?;
+            entries::write(&mut json, &entry);
         }
         Ok(EncodedDraft { summary, parameters: json.into() })
     }

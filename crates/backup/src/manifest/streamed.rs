@@ -34,7 +34,7 @@ impl Manifest {
         let mut walked = Walked::default();
         list.begin_list().ok()?;
         while list.element(walked.is_empty()).ok()? {
-            let entry = list.value_by(entries::written).ok()?;
+            let entry = list.value_by(entries::read).ok()?;
             walked.note(&entry);
             each(entry);
         }
