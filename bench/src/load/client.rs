@@ -46,6 +46,8 @@ pub(super) fn drive<'a>(
             }
             latencies.push(u32::try_from(begun[number].elapsed().as_micros()).unwrap_or(u32::MAX));
             let Some(request) = next() else {
+                // The server may close it now.
+                epoll.delete(&*connection)?;
                 waiting -= 1;
                 continue;
             };
@@ -88,9 +90,9 @@ mod tests {
         (address, serving)
     }
 
-    fn pings(address: &str, count: usize) -> Outcome<usize> {
+    fn pings(address: &str, connections: usize, count: usize) -> Outcome<usize> {
         let mut requests = std::iter::repeat_n(&b"ping"[..], count);
-        drive(address, 1, || requests.next()).map(|latencies| latencies.len())
+        drive(address, connections, || requests.next()).map(|latencies| latencies.len())
     }
 
     #[test]
@@ -102,7 +104,15 @@ mod tests {
                 "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
             ],
         ]);
-        assert_eq!(pings(&address, 3).unwrap(), 3);
+        assert_eq!(pings(&address, 1, 3).unwrap(), 3);
+        serving.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_that_is_closed_behind_its_last_answer_disturbs_no_other() {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let (address, serving) = server(vec![vec![answer], vec![answer]]);
+        assert_eq!(pings(&address, 2, 2).unwrap(), 2);
         serving.join().unwrap();
     }
 
@@ -114,7 +124,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n{", "amid an answer"),
         ] {
             let (address, serving) = server(vec![vec![answer]]);
-            let error = pings(&address, 1).unwrap_err();
+            let error = pings(&address, 1, 1).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
             serving.join().unwrap();
         }
