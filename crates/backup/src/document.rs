@@ -5,10 +5,10 @@
 //! own who can open it ([`seal`](crate::seal)) nor where it is kept ([`repository`](crate::repository)).
 //!
 //! # Where values are in memory
-//! A value is in a [`Secret`](parados_parameter::Secret) in a record, and in the buffers of [`Writer`] and of what [`decode`] gives,
-//! all of which are zeroed. It is also, and there it is not zeroed, in the scratch buffer of the JSON reader where it has escapes, inside of zstd (its
-//! window, its tables and, when reading, its output) and in the chunk of 64 KiB that age seals next: those belong to
-//! libraries that have no way to zero them.
+//! A value is in a [`Secret`](parados_parameter::Secret) in a record, and in the buffers of [`Writer`] and of what [`decode`] gives of
+//! a sealed document, all of which are zeroed. It is also, and there it is not zeroed, in the scratch buffer of the JSON reader
+//! where it has escapes, inside of zstd (its window, its tables and, when reading, its output) and in the chunk of 64 KiB that age
+//! seals next: those belong to libraries that have no way to zero them.
 
 mod date;
 mod digest;
