@@ -169,6 +169,11 @@ mod tests {
         let (record, length) = read(format!("{WRITTEN},\n").as_bytes()).unwrap();
         assert_eq!(length, WRITTEN.len());
         assert_eq!(Some(record), by_serde(WRITTEN.as_bytes()));
+        for raw in (0..=u8::MAX).filter(|byte| *byte < b' ' || *byte > b'~') {
+            let mut line = format!("{WRITTEN}\n").into_bytes();
+            line[r#"{"Name":"/"#.len()] = raw;
+            assert_eq!(read(&line).is_some(), raw == 0x7f, "{raw:#x}");
+        }
         for text in [WRITTEN.replace(r#""v""#, r#""\n""#), WRITTEN.replace("[]", r#"[{"Version":1}]"#)] {
             assert!(read(format!("{text}\n").as_bytes()).is_none(), "{text}");
         }

@@ -430,3 +430,24 @@ async fn a_batch_whose_answer_was_lost_is_not_written_twice() {
     assert_eq!((report.finding, report.entries), (None, 2));
     log.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_was_prepared_behind_another_head_is_made_anew() {
+    let database = Database::new();
+    let (_, chain) = failing(&database, 0, 1).await;
+    let (log, other) = (chain.start(clock(), lazy()), database.chain().await.start(clock(), lazy()));
+    assert_eq!(log.record(put("/a")).await, Err(AuditError::Unwritable), "nobody knows yet");
+    while log.admit().is_err() {
+        tokio::task::yield_now().await;
+    }
+    // Now the table has to ask the database where the chain ends, and that is no longer where this server left it.
+    other.record(put("/b")).await.unwrap();
+    for number in 0..TURN_ENTRIES {
+        log.record(entry(&format!("/r{number}"))).await.unwrap();
+    }
+    log.record(put("/c")).await.unwrap();
+    let report = chain.verify(None).await.unwrap();
+    assert_eq!((report.finding, report.entries), (None, TURN_ENTRIES as u64 + 3));
+    log.close().await.unwrap();
+    other.close().await.unwrap();
+}
