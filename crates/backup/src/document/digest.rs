@@ -133,6 +133,10 @@ impl<R: BufRead> BufRead for Measured<R> {
 
     /// Counts what is consumed.
     fn consume(&mut self, count: usize) {
+        if count == 0 {
+            // There may be no buffer yet, and filling it may fail.
+            return;
+        }
         let consumed = self.inner.fill_buf().map(|buffer| &buffer[..count]);
         self.hash.update(consumed.expect("a buffer that was filled stays until it is consumed"));
         self.size += count as u64;
@@ -172,6 +176,19 @@ mod tests {
         buffered.consume(1);
         assert_eq!((buffered.size, buffered.digest()), (3, digest));
         assert_eq!(Digest::of(b"abc"), digest);
+    }
+
+    #[test]
+    fn nothing_is_consumed_of_what_cannot_be_read() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        let mut reader = Measured::new(io::BufReader::new(Failing));
+        reader.consume(0);
+        assert_eq!(reader.fill_buf().unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]

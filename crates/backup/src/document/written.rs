@@ -3,9 +3,7 @@
 
 use std::io::{self, Write};
 
-use parados_parameter::{
-    AllowedPattern, DataType, Description, KeyId, Label, ParameterName, ParameterType, Secret, Tag, Tier,
-};
+use parados_parameter::{AllowedPattern, DataType, Description, KeyId, Label, ParameterName, Secret, Tag, Tier};
 
 use super::date;
 use super::record::{Line, ParameterRecord};
@@ -39,7 +37,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<(ParameterRecord, usize)> {
     json.take(b"}")?;
     let record = ParameterRecord {
         name: ParameterName::observed(name),
-        parameter_type: ParameterType::ALL.iter().copied().find(|one| one.as_str() == parameter_type)?,
+        parameter_type: parameter_type.parse().ok()?,
         value: Secret::new(value),
         version,
         last_modified_date: date.parse().ok()?,
@@ -47,10 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<(ParameterRecord, usize)> {
         data_type: DataType::observed(data_type),
         description: description.map(Description::observed),
         key_id: key_id.map(KeyId::observed),
-        tier: match tier {
-            Some(tier) => Some(Tier::ALL.iter().copied().find(|one| one.as_str() == tier)?),
-            None => None,
-        },
+        tier: tier.map(str::parse).transpose().ok()?,
         policies: Vec::new(),
         allowed_pattern: allowed_pattern.map(AllowedPattern::observed),
         last_modified_user: last_modified_user.map(str::to_owned),

@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
-use parados_parameter::{ParameterName, ParameterType};
+use parados_parameter::ParameterName;
 use serde::de::{Error as _, IgnoredAny};
 
 use super::{ManifestError, ManifestSummary, ParameterEntry};
@@ -123,7 +123,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<(ParameterEntry, usize)> {
     json.take(b"}")?;
     let entry = ParameterEntry {
         name: ParameterName::observed(name),
-        parameter_type: ParameterType::ALL.iter().copied().find(|one| one.as_str() == parameter_type)?,
+        parameter_type: parameter_type.parse().ok()?,
         version,
         last_modified_date: last_modified_date.parse::<Timestamp>().ok()?,
         fingerprint: fingerprint.parse().ok()?,
@@ -155,7 +155,7 @@ pub(super) fn write(out: &mut Vec<u8>, entry: &ParameterEntry) {
 
 #[cfg(test)]
 mod tests {
-    use parados_parameter::Version;
+    use parados_parameter::{ParameterType, Version};
     use proptest::prelude::*;
 
     use super::*;

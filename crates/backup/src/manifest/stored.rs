@@ -197,7 +197,7 @@ impl<'a> Parts<'a> {
         let marker = find_marker(line).ok_or(ManifestError::invalid("parameters", "they are not its last member"))?;
         let summary: ManifestSummary = parse_head(&line[..marker])?;
         let signer = signature::parse_public_key(&summary.signer).map_err(ManifestError::Signature)?;
-        let list = line[marker + PARAMETERS_MARKER.len() - 1..].strip_suffix(b"}\n");
+        let list = line[marker + PARAMETERS_MARKER.len() - 1..].trim_ascii_end().strip_suffix(b"}");
         Ok(Self { stored, line, armored, summary, signer, list })
     }
 

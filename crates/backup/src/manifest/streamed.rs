@@ -53,7 +53,8 @@ impl Manifest {
     }
 }
 
-/// Takes what stands before the parameters, and the marker up to the bracket that begins their list.
+/// Takes what stands before the parameters, and the marker up to the bracket that begins their list. None where that is not in the
+/// first line, which is what is signed.
 fn read_head(stored: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     loop {
@@ -72,7 +73,7 @@ fn read_head(stored: &mut impl BufRead) -> Option<Vec<u8>> {
         let end = from + marker + PARAMETERS_MARKER.len();
         stored.consume(end - 1 - before);
         head.truncate(end);
-        return Some(head);
+        return memchr::memchr(b'\n', &head).is_none().then_some(head);
     }
 }
 

@@ -74,9 +74,14 @@ fn signed_again(from: &str, to: &str) -> Vec<u8> {
     let text = String::from_utf8(stored(draft(1))).unwrap();
     let line = text.split_inclusive('\n').next().unwrap();
     assert!(line.contains(from), "{from} is in {line}");
-    let line = line.replacen(from, to, 1);
-    let armored = key().sign(MANIFEST_NAMESPACE, &Digest::of(line.as_bytes())).unwrap();
-    format!("{line}{armored}").into_bytes()
+    signed(line.replacen(from, to, 1).into_bytes())
+}
+
+/// These bytes with a signature over them.
+fn signed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let armored = key().sign(MANIFEST_NAMESPACE, &Digest::of(&bytes)).unwrap();
+    bytes.extend_from_slice(armored.as_bytes());
+    bytes
 }
 
 /// Parses a stored manifest, and checks that read as it comes, in buffers of some sizes, it is the same one, or none either.
@@ -191,6 +196,7 @@ fn kind(error: &ManifestError) -> &'static str {
 #[case::key("\"2025-10-15/", "\"../", "document.key")]
 #[case::absolute_key("\"2025-10-15/", "\"/", "document.key")]
 #[case::fingerprint_key("\"fingerprint_key\":\"", "\"fingerprint_key\":\"../", "fingerprint_key")]
+#[case::two_lines("\"tool\":", "\n\"tool\":", "malformed signature")]
 #[case::after_the_parameters("]}\n", "],\"x\":1}\n", "content")]
 fn each_wrong_manifest_gives_its_own_error(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
     let error = parse(&signed_again(from, to)).unwrap_err();
@@ -200,6 +206,13 @@ fn each_wrong_manifest_gives_its_own_error(#[case] from: &str, #[case] to: &str,
 #[test]
 fn unknown_members_are_read_over() {
     parse(&signed_again("\"tool\":", "\"later\":{\"a\":[1]},\"tool\":")).unwrap();
+}
+
+#[test]
+fn white_space_is_read_over_up_to_the_end_of_the_line() {
+    for (from, to) in [("]}\n", "] }\t \n"), (",\"parameters\":[", ",\"parameters\":[ "), ("},{", "} , {")] {
+        assert_eq!(parse(&signed_again(from, to)).unwrap(), parse(&signed_again("", "")).unwrap(), "{to:?}");
+    }
 }
 
 #[test]
@@ -333,6 +346,22 @@ proptest! {
         prop_assert_eq!(&read.summary, &encoded.summary);
         prop_assert_eq!(&read.parameters, &parameters);
         prop_assert_eq!(&parse_summary(&stored).unwrap(), &read.summary);
+    }
+
+    /// A byte more, another one, or one less, and signed as it is then: read whole and as it comes it is the same.
+    #[test]
+    fn what_is_signed_is_read_alike_in_both_ways(
+        at in any::<prop::sample::Index>(),
+        from_end in prop::option::of(1..5_usize),
+        byte in prop::option::of(prop::sample::select(b" \t\n\"\\{}[],:0e-aZ\xff".to_vec())),
+        replaces in any::<bool>(),
+    ) {
+        let mut line = stored(draft(1));
+        line.truncate(line.iter().position(|byte| *byte == b'\n').unwrap() + 1);
+        let at = from_end.map_or(at.index(line.len()), |from_end| line.len() - from_end);
+        let behind = if replaces || byte.is_none() { at + 1 } else { at };
+        line.splice(at..behind, byte);
+        let _ = parse(&signed(line));
     }
 
     #[test]
