@@ -1,6 +1,6 @@
 //! The canonical request: the one form of a request that both ends hash.
 
-use axum::http::HeaderMap;
+use axum::http::HeaderValue;
 use axum::http::request::Parts;
 
 use super::SignatureError;
@@ -12,7 +12,7 @@ pub(super) const SIGNATURE_PARAMETER: &[u8] = b"X-Amz-Signature";
 /// Writes the canonical request of `parts`, with the headers of `signed` (in order, in lower case) and the body's hash in hexadecimal.
 ///
 /// # Errors
-/// A query string with an escape that is none.
+/// A query string with an escape that is none; a header that did not come.
 pub(super) fn canonical_request(parts: &Parts, signed: &str, body_hash: &str) -> Result<Vec<u8>, SignatureError> {
     let mut out = Vec::with_capacity(512);
     out.extend(parts.method.as_str().as_bytes());
@@ -24,7 +24,7 @@ pub(super) fn canonical_request(parts: &Parts, signed: &str, body_hash: &str) ->
     for name in signed.split(';') {
         out.extend(name.as_bytes());
         out.push(b':');
-        write_values(parts, name, &mut out);
+        write_values(parts, name, &mut out)?;
         out.push(b'\n');
     }
     out.push(b'\n');
@@ -32,11 +32,6 @@ pub(super) fn canonical_request(parts: &Parts, signed: &str, body_hash: &str) ->
     out.push(b'\n');
     out.extend(body_hash.as_bytes());
     Ok(out)
-}
-
-/// Whether a header of this name came. HTTP/2 says the host as `:authority`.
-pub(super) fn is_there(parts: &Parts, name: &str) -> bool {
-    parts.headers.contains_key(name) || (name == "host" && parts.uri.authority().is_some())
 }
 
 /// The path without its dots and empty segments, each segment encoded once more than it came.
@@ -90,13 +85,15 @@ fn write_query(query: &str, out: &mut Vec<u8>) -> Result<(), SignatureError> {
     Ok(())
 }
 
-/// The values of a header, in the order in which they came, each without the spaces around it and with one where there are several.
-fn write_values(parts: &Parts, name: &str, out: &mut Vec<u8>) {
-    if name == "host" && !parts.headers.contains_key("host") {
-        out.extend(parts.uri.authority().map_or("", |authority| authority.as_str()).as_bytes());
-        return;
+/// The values of a header, in the order in which they came, each without the spaces around it and with one where there are several. HTTP/2 says the host as
+/// `:authority`.
+fn write_values(parts: &Parts, name: &str, out: &mut Vec<u8>) -> Result<(), SignatureError> {
+    let mut values = parts.headers.get_all(name).into_iter().map(HeaderValue::as_bytes).peekable();
+    if values.peek().is_none() {
+        let authority = parts.uri.authority().filter(|_| name == "host").ok_or_else(SignatureError::mismatch)?;
+        out.extend(authority.as_str().as_bytes());
     }
-    for (at, value) in values(&parts.headers, name).enumerate() {
+    for (at, value) in values.enumerate() {
         if at > 0 {
             out.push(b',');
         }
@@ -108,8 +105,5 @@ fn write_values(parts: &Parts, name: &str, out: &mut Vec<u8>) {
             out.extend(word);
         }
     }
-}
-
-fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
-    headers.get_all(name).into_iter().map(|value| value.as_bytes())
+    Ok(())
 }
