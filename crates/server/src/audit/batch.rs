@@ -12,8 +12,10 @@ use super::line::{AuditHead, Digest, append_line};
 
 /// The level of zstd: its cost is a fraction of the digest's.
 const LEVEL: i32 = 1;
-/// Entries that are chained at a time while others wait: some 100 µs of work.
+/// Entries that are chained at a time: some 100 µs of work.
 pub(crate) const TURN_ENTRIES: usize = 64;
+/// The binary logarithm of about as many bytes as those have. zstd compresses a window's bytes at a time.
+const TURN_LOG: u32 = 15;
 /// Most bytes of a batch's lines. What claims more is damaged.
 pub(crate) const MAX_LINES_BYTES: u64 = 64 << 20;
 
@@ -89,23 +91,48 @@ impl Chainer {
         let lines = self.compressor.compress(&self.lines).expect("the buffer is as large as zstd says it has to be");
         Batch::new(head, entries, Head { sequence, digest }, lines)
     }
+}
 
-    /// As [`chain`](Self::chain), but lets others have their turn again and again: some thousand entries take several milliseconds, in which
-    /// no call on this thread would be answered.
-    pub(crate) async fn chain_in_turns(&mut self, head: Head, entries: &[Pending]) -> Batch {
-        const MEMORY: &str = "memory takes what is written to it";
-        let (mut digest, mut sequence) = (head.digest, head.sequence);
+/// A batch that is made while its entries come, so that thousands of them are no work of several milliseconds at once.
+pub(crate) struct Growing {
+    behind: Head,
+    end: Head,
+    count: usize,
+    lines: Vec<u8>,
+    compressed: Encoder<'static, Vec<u8>>,
+}
+
+/// Of writing to memory.
+const MEMORY: &str = "memory takes what is written to it";
+
+impl Growing {
+    /// One without entries, behind `head`.
+    pub(crate) fn new(head: Head) -> Self {
         let mut compressed = Encoder::new(Vec::new(), LEVEL).expect("level 1 is one of zstd's");
-        for turn in entries.chunks(TURN_ENTRIES) {
+        compressed.window_log(TURN_LOG).expect("32 KiB is one of zstd's");
+        Self { behind: head, end: head, count: 0, lines: Vec::new(), compressed }
+    }
+
+    /// Chains those of `entries` that it has not yet; they are all of the batch so far. Others have their turn again and again.
+    pub(crate) async fn add(&mut self, entries: &[Pending]) {
+        for (number, turn) in entries[self.count..].chunks(TURN_ENTRIES).enumerate() {
+            if number > 0 {
+                yield_now().await;
+            }
             self.lines.clear();
             for entry in turn {
-                sequence += 1;
-                digest = append_line(&mut self.lines, sequence, &digest, &entry.record);
+                self.end.sequence += 1;
+                self.end.digest = append_line(&mut self.lines, self.end.sequence, &self.end.digest, &entry.record);
             }
-            compressed.write_all(&self.lines).expect(MEMORY);
-            yield_now().await;
+            self.compressed.write_all(&self.lines).expect(MEMORY);
         }
-        Batch::new(head, entries, Head { sequence, digest }, compressed.finish().expect(MEMORY))
+        self.count = entries.len();
+    }
+
+    /// The batch of these, which are those that were added, and what it is behind.
+    pub(crate) fn finish(self, entries: &[Pending]) -> (Head, Batch) {
+        let lines = self.compressed.finish().expect(MEMORY);
+        (self.behind, Batch::new(self.behind, entries, self.end, lines))
     }
 }
 
@@ -180,14 +207,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_batch_made_in_turns_is_the_same() {
+    async fn a_batch_that_grew_is_the_same() {
         let (head, mut chainer) = (Head { sequence: 41, digest: [1; 32] }, Chainer::new());
-        for count in [1, TURN_ENTRIES, 3 * TURN_ENTRIES + 5] {
+        for counts in [&[1][..], &[TURN_ENTRIES], &[2, 2, 3 * TURN_ENTRIES + 5]] {
             let entry = |number| Pending { at: 7, record: format!("{{\"a\":{number}}}").into() };
-            let entries: Vec<_> = (0..count).map(entry).collect();
-            let (at_once, in_turns) = (chainer.chain(head, &entries), chainer.chain_in_turns(head, &entries).await);
-            assert_eq!(in_turns.decompress(), at_once.decompress());
-            assert_eq!(Batch { lines: Vec::new(), ..in_turns }, Batch { lines: Vec::new(), ..at_once });
+            let entries: Vec<_> = (0..counts[counts.len() - 1]).map(entry).collect();
+            let mut growing = Growing::new(head);
+            for &count in counts {
+                growing.add(&entries[..count]).await;
+            }
+            let ((behind, grown), at_once) = (growing.finish(&entries), chainer.chain(head, &entries));
+            assert_eq!((behind, grown.decompress()), (head, at_once.decompress()));
+            assert_eq!(Batch { lines: Vec::new(), ..grown }, Batch { lines: Vec::new(), ..at_once });
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::batch::Pending;
+use super::batch::{Pending, TURN_ENTRIES};
 use super::line::AuditRecord;
 use super::table::AuditTable;
 use super::{Audit, AuditEntry, AuditError};
@@ -91,6 +91,8 @@ struct Buffer {
     came: u64,
     /// Somebody waits for everything up to this.
     wanted: u64,
+    /// The one who writes knows that there is something, and waits for more.
+    is_gathered: bool,
     is_closed: bool,
 }
 
@@ -260,8 +262,9 @@ impl Shared {
             return Err(AuditError::Full);
         }
         buffer.bytes += entry.record.len();
-        let wakes = buffer.entries.is_empty() || is_awaited || self.is_half_full(&buffer);
+        let is_news = buffer.entries.is_empty() && !buffer.is_gathered;
         buffer.entries.push(entry);
+        let wakes = is_news || is_awaited || self.is_half_full(&buffer) || buffer.entries.len() == TURN_ENTRIES;
         buffer.came += 1;
         let number = buffer.came;
         if is_awaited {

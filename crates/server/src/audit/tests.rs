@@ -451,3 +451,44 @@ async fn what_was_prepared_behind_another_head_is_made_anew() {
     log.close().await.unwrap();
     other.close().await.unwrap();
 }
+
+/// Reads, of which the writer makes a batch while they come.
+async fn many_reads(log: &AuditLog) {
+    for number in 0..3 * TURN_ENTRIES + 5 {
+        log.record(entry(&format!("/r{number}"))).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn entries_that_are_chained_as_they_come_are_one_batch() {
+    let database = Database::new();
+    let chain = database.chain().await;
+    let log = chain.start(clock(), lazy());
+    log.record(put("/a")).await.unwrap();
+    many_reads(&log).await;
+    assert_eq!((log.status().written_batches, log.status().waiting_entries), (1, 3 * TURN_ENTRIES as u64 + 5));
+    log.record(put("/b")).await.unwrap();
+    assert_eq!((log.status().written_batches, log.status().waiting_entries), (2, 0));
+    let report = chain.verify(None).await.unwrap();
+    assert_eq!((report.finding, report.entries), (None, 3 * TURN_ENTRIES as u64 + 7));
+    log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_grew_behind_another_head_is_made_anew() {
+    for database in [Database::new(), Database::postgres()] {
+        let (first, second) = tokio::join!(database.chain(), database.chain());
+        let (log, other) = (first.start(clock(), lazy()), second.start(clock(), lazy()));
+        for _ in 0..2 {
+            log.record(put("/a")).await.unwrap();
+            many_reads(&log).await;
+            other.record(put("/b")).await.unwrap();
+            log.record(put("/c")).await.unwrap();
+        }
+        let report = first.verify(None).await.unwrap();
+        assert_eq!((report.finding, report.entries), (None, 2 * (3 * TURN_ENTRIES as u64 + 8)));
+        log.close().await.unwrap();
+        other.close().await.unwrap();
+    }
+}

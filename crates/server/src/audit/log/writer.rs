@@ -9,9 +9,9 @@ use parados_parameter::Clock;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{AuditTable, Pending, Shared};
+use super::{AuditTable, Shared};
 use crate::audit::AuditError;
-use crate::audit::batch::{Batch, Chainer, Head, TURN_ENTRIES};
+use crate::audit::batch::{Batch, Chainer, Growing, Head, Pending, TURN_ENTRIES};
 use crate::audit::line::AuditRecord;
 
 /// Most entries, …
@@ -35,12 +35,22 @@ pub(super) struct Writer {
     chainer: Chainer,
     /// Where the chain ended when this wrote last; others may have appended to it.
     head: Option<Head>,
+    /// Whether nobody else appended between the last two that this wrote.
+    is_alone: bool,
+    /// What was taken from the buffer and is not written yet.
+    taken: Vec<Pending>,
+    /// The bytes of it.
+    taken_bytes: usize,
+    /// Its batch, as far as it is made.
+    growing: Option<Growing>,
 }
 
 /// What there is to do.
 enum Work {
-    /// Write these.
-    Write(Vec<Pending>),
+    /// Write what is taken.
+    Write,
+    /// Begin with the batch of what is taken: it is worth it.
+    Grow,
     /// Wait for more; entries are there already.
     Gather,
     /// Nothing is there.
@@ -51,7 +61,8 @@ enum Work {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, table: Arc<dyn AuditTable>, clock: Arc<dyn Clock>) -> Self {
-        Self { shared, table, clock, chainer: Chainer::new(), head: None }
+        let (chainer, taken) = (Chainer::new(), Vec::new());
+        Self { shared, table, clock, chainer, head: None, is_alone: true, taken, taken_bytes: 0, growing: None }
     }
 
     /// Writes until it is closed.
@@ -66,16 +77,23 @@ impl Writer {
         loop {
             let is_due = deadline.is_some_and(|deadline| deadline <= Instant::now());
             match self.work(is_due) {
-                Work::Write(entries) => {
+                Work::Write => {
                     deadline = None;
-                    if self.write(&entries).await.is_err() {
+                    if self.write().await.is_err() {
                         return;
                     }
                     continue;
                 }
+                Work::Grow => {
+                    deadline.get_or_insert_with(|| Instant::now() + self.shared.options.delay);
+                    self.grow().await;
+                    continue;
+                }
+                Work::Gather => {
+                    deadline.get_or_insert_with(|| Instant::now() + self.shared.options.delay);
+                }
+                Work::Nothing => {}
                 Work::End => return,
-                Work::Gather if deadline.is_none() => deadline = Some(Instant::now() + self.shared.options.delay),
-                Work::Gather | Work::Nothing => {}
             }
             if retention <= Instant::now() {
                 retention = Instant::now() + RETENTION_EVERY;
@@ -83,49 +101,75 @@ impl Writer {
                 continue;
             }
             tokio::select! {
-                () = self.shared.wake.notified() => let_come().await,
+                () = self.shared.wake.notified() => self.let_come().await,
                 () = sleep_until(deadline.unwrap_or(retention).min(retention)) => {}
             }
         }
     }
 
-    /// Looks into the buffer; where it is due, or waited for, takes what makes a batch.
-    fn work(&self, is_due: bool) -> Work {
-        let mut buffer = self.shared.buffer();
-        let taken = buffer.came - buffer.entries.len() as u64;
-        match (buffer.entries.is_empty(), is_due || buffer.wanted > taken || buffer.is_closed) {
-            (true, _) if buffer.is_closed => Work::End,
-            (true, _) => Work::Nothing,
-            (false, false) if !self.shared.is_half_full(&buffer) => Work::Gather,
-            (false, _) => {
-                let mut bytes = 0;
-                let fits = buffer.entries.iter().take(MAX_BATCH_ENTRIES).take_while(|entry| {
-                    let has_room = bytes < MAX_BATCH_BYTES;
-                    bytes += entry.record.len();
-                    has_room
-                });
-                let count = fits.count();
-                let rest = buffer.entries.split_off(count);
-                Work::Write(std::mem::replace(&mut buffer.entries, rest))
-            }
+    /// Where somebody waits, lets entries come that are about to: one more costs a write nothing, and a write of its own a sync.
+    async fn let_come(&self) {
+        if self.shared.buffer().wanted > self.shared.progress.borrow().written {
+            yield_now().await;
+            yield_now().await;
         }
     }
 
-    /// Writes a batch, however long that takes; gives up only where the server ends.
-    async fn write(&mut self, entries: &[Pending]) -> Result<(), AuditError> {
-        let (mut attempted, mut wait, mut attempts) = (None::<Head>, FIRST_RETRY, 0);
-        let mut prepared = match self.head {
-            Some(head) if entries.len() > TURN_ENTRIES => {
-                Some((head, self.chainer.chain_in_turns(head, entries).await))
-            }
-            _ => None,
+    /// Looks into the buffer, and takes what there is to do something with.
+    fn work(&mut self, is_due: bool) -> Work {
+        let shared = self.shared.clone();
+        let mut buffer = shared.buffer();
+        let written = buffer.came - (buffer.entries.len() + self.taken.len()) as u64;
+        let is_there = !buffer.entries.is_empty() || !self.taken.is_empty();
+        let is_wanted = is_due || buffer.wanted > written || buffer.is_closed || shared.is_half_full(&buffer);
+        let work = match is_there {
+            false if buffer.is_closed => Work::End,
+            false => Work::Nothing,
+            true if is_wanted || !self.has_room() => Work::Write,
+            true if buffer.entries.len() >= TURN_ENTRIES && self.is_alone && self.head.is_some() => Work::Grow,
+            true => Work::Gather,
         };
+        if matches!(work, Work::Write | Work::Grow) {
+            let fits = buffer.entries.iter().take(MAX_BATCH_ENTRIES - self.taken.len()).take_while(|entry| {
+                let has_room = self.taken_bytes < MAX_BATCH_BYTES;
+                self.taken_bytes += if has_room { entry.record.len() } else { 0 };
+                has_room
+            });
+            let count = fits.count();
+            self.taken.extend(buffer.entries.drain(..count));
+        }
+        buffer.is_gathered = matches!(work, Work::Gather | Work::Grow);
+        work
+    }
+
+    /// Whether a batch of what is taken may have another entry.
+    fn has_room(&self) -> bool {
+        self.taken.len() < MAX_BATCH_ENTRIES && self.taken_bytes < MAX_BATCH_BYTES
+    }
+
+    /// Makes the batch of what is taken, as far as it can be known: behind the head that this wrote last.
+    async fn grow(&mut self) {
+        let Some(head) = self.head else { return };
+        self.growing.get_or_insert_with(|| Growing::new(head)).add(&self.taken).await;
+    }
+
+    /// Writes what is taken, however long that takes; gives up only where the server ends.
+    async fn write(&mut self) -> Result<(), AuditError> {
+        let (mut attempted, mut wait, mut attempts) = (None::<Head>, FIRST_RETRY, 0);
+        if self.growing.is_some() || self.is_alone && self.taken.len() > TURN_ENTRIES {
+            self.grow().await;
+        }
+        let (entries, known) = (std::mem::take(&mut self.taken), self.head);
+        self.taken_bytes = 0;
+        let mut prepared = self.growing.take().map(|growing| growing.finish(&entries));
         loop {
             let mut made = attempted;
+            let is_alone = &mut self.is_alone;
             let mut chain = |head: Head| {
+                *is_alone = known.is_none_or(|known| known == head);
                 let batch = match prepared.take() {
                     Some((behind, batch)) if behind == head => batch,
-                    _ => self.chainer.chain(head, entries),
+                    _ => self.chainer.chain(head, &entries),
                 };
                 made = Some(batch.head());
                 batch
@@ -133,7 +177,7 @@ impl Writer {
             match self.table.append(attempted, &mut chain).await {
                 Ok(head) => {
                     self.head = Some(head);
-                    self.written(entries);
+                    self.written(&entries);
                     return Ok(());
                 }
                 Err(error) => {
@@ -185,13 +229,6 @@ impl Writer {
                 tracing::warn!(%error, "old entries of the audit are not removed; it is tried again in an hour")
             }
         }
-    }
-}
-
-/// Lets entries come that are about to: one more costs a write nothing, and a write of its own a sync.
-async fn let_come() {
-    for _ in 0..2 {
-        yield_now().await;
     }
 }
 
