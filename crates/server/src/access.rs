@@ -6,8 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use ::http::request::Parts;
 use async_trait::async_trait;
-use axum::extract::ConnectInfo;
-use bytes::Bytes;
 use jiff::Timestamp;
 use parados_parameter::{AccountRegion, ParameterName, SharedStore};
 
@@ -16,11 +14,11 @@ use crate::{Action, ApiError};
 /// Says who calls, and what that may do.
 #[async_trait]
 pub trait Access: Debug + Send + Sync + 'static {
-    /// Who signed this request, at the time `now`.
+    /// Who signed this request.
     ///
     /// # Errors
     /// MissingAuthenticationTokenException, IncompleteSignatureException, UnrecognizedClientException, InvalidSignatureException, …
-    async fn authenticate(&self, parts: &Parts, body: &Bytes, now: Timestamp) -> Result<Caller, ApiError>;
+    async fn authenticate(&self, request: Received<'_>) -> Result<Caller, ApiError>;
 
     /// Whether the caller may call once more just now.
     ///
@@ -33,6 +31,19 @@ pub trait Access: Debug + Send + Sync + 'static {
     /// # Errors
     /// AccessDeniedException, in IAM's words.
     async fn authorize(&self, caller: &Caller, request: &AccessRequest, store: &SharedStore) -> Result<(), ApiError>;
+}
+
+/// A request as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// Its head.
+    pub parts: &'a Parts,
+    /// Its body.
+    pub body: &'a [u8],
+    /// When it came.
+    pub at: Timestamp,
+    /// From where; none where the connection is not known.
+    pub peer: Option<SocketAddr>,
 }
 
 /// Who calls.
@@ -50,13 +61,6 @@ pub struct Caller {
     pub place: AccountRegion,
     /// From which address; none where the connection is not known.
     pub source: Option<IpAddr>,
-}
-
-impl Caller {
-    /// From which address a request came, as its connection says.
-    pub(crate) fn source_of(parts: &Parts) -> Option<IpAddr> {
-        parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
-    }
 }
 
 /// What a caller asks to do.

@@ -3,11 +3,9 @@
 use ::http::header::AUTHORIZATION;
 use ::http::request::Parts;
 use async_trait::async_trait;
-use bytes::Bytes;
-use jiff::Timestamp;
 use parados_parameter::{AccountRegion, SharedStore};
 
-use crate::access::{Access, AccessRequest, Caller};
+use crate::access::{Access, AccessRequest, Caller, Received};
 use crate::signature::SignatureError;
 use crate::{Action, ApiError, Service};
 
@@ -24,7 +22,8 @@ pub struct DevAccess {
 
 #[async_trait]
 impl Access for DevAccess {
-    async fn authenticate(&self, parts: &Parts, _: &Bytes, _: Timestamp) -> Result<Caller, ApiError> {
+    async fn authenticate(&self, request: Received<'_>) -> Result<Caller, ApiError> {
+        let parts = request.parts;
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let service = target.and_then(Action::of_target).map_or(Service::Sts, Action::service);
         let refuse = |error: SignatureError| error.answer(service);
@@ -43,7 +42,7 @@ impl Access for DevAccess {
             user_id: "AIDADEVDEVDEVDEVDEVDE".to_owned(),
             access_key_id: key.to_owned(),
             place,
-            source: Caller::source_of(parts),
+            source: request.peer.map(|peer| peer.ip()),
         })
     }
 
@@ -82,7 +81,8 @@ mod tests {
     use super::*;
 
     async fn caller(request: Request<()>) -> Result<Caller, ApiError> {
-        DevAccess::default().authenticate(&request.into_parts().0, &Bytes::new(), Timestamp::UNIX_EPOCH).await
+        let (parts, at) = (request.into_parts().0, jiff::Timestamp::UNIX_EPOCH);
+        DevAccess::default().authenticate(Received { parts: &parts, body: &[], at, peer: None }).await
     }
 
     async fn signed(credential: &str) -> Result<Caller, ApiError> {

@@ -1,27 +1,36 @@
 //! HTTP: from a request to an answer, and what is done around every call.
 
 mod request_id;
+mod unbroken;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use ::http::header::{CONTENT_TYPE, USER_AGENT};
 use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
 use bytes::Bytes;
+use http_body::Body;
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
+use tokio::runtime::Handle;
+use tower_service::Service;
 
 pub(crate) use request_id::random as random_uuid;
+
+use self::unbroken::Unbroken;
 
 use crate::audit::{AuditEntry, AuditError};
 use crate::call::Call;
 use crate::metrics::CallOutcome;
 use crate::server::Server;
 use crate::signature::Claim;
-use crate::{Action, ApiError, Caller, Touched, operation, sts};
+use crate::{Action, ApiError, Caller, Received, Touched, operation, sts};
+
+/// What went wrong below.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Most bytes of the body of a request. The largest that means something, a PutParameter with everything in it, is below 64 KiB, even with
 /// every character escaped.
@@ -32,31 +41,56 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const XML: HeaderValue = HeaderValue::from_static("text/xml");
 
-/// The way in: everything that is not another route's is a call of an operation.
-pub fn router(server: Arc<Server>) -> Router {
-    Router::new().fallback(handle).with_state(server)
+/// The way in: every request is a call of an operation, or asks for none that there is.
+///
+/// What a caller began is done and recorded also where it goes away before it is answered. What calls wait for is of the runtime that this was made in.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    server: Arc<Server>,
+    home: Handle,
+    peer: Option<SocketAddr>,
 }
 
-async fn handle(State(server): State<Arc<Server>>, request: Request<Body>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    // A task of its own: what a caller began is done and recorded also where it goes away before it is answered. It reads the body too:
-    // the connection's task would wake itself for that, and with that another thread.
-    let answer = async move {
-        let body = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(too_long);
-        server.answer(parts, body).await
-    };
-    match tokio::spawn(answer).await {
-        Ok(response) => response,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends.
-            Err(_) => std::future::pending().await,
-        },
+impl Calls {
+    /// Calls of `server`.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn new(server: Arc<Server>) -> Self {
+        Self { server, home: Handle::current(), peer: None }
+    }
+
+    /// Those that come from there.
+    pub(crate) fn from(self, peer: SocketAddr) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+}
+
+impl<B> Service<Request<B>> for Calls
+where
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Unbroken<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (server, peer) = (self.server.clone(), self.peer);
+        let (parts, body) = request.into_parts();
+        let answer = async move {
+            let body = Limited::new(body, BODY_LIMIT).collect().await.map(Collected::to_bytes).map_err(too_long);
+            Ok(server.answer(parts, body, peer).await)
+        };
+        Unbroken::new(answer, self.home.clone())
     }
 }
 
 /// Of what can go wrong with a body only one that is too long is worth an answer: whoever broke off reads none.
-fn too_long(error: axum::Error) -> ApiError {
+fn too_long(error: BoxError) -> ApiError {
     ApiError::new(
         "RequestEntityTooLargeException",
         format!("The request body is longer than {BODY_LIMIT} bytes, or broke off."),
@@ -84,7 +118,12 @@ struct Outcome {
 
 impl Server {
     /// Answers one request.
-    pub(crate) async fn answer(&self, parts: Parts, body: Result<Bytes, ApiError>) -> Response<Body> {
+    async fn answer(
+        &self,
+        parts: Parts,
+        body: Result<Bytes, ApiError>,
+        peer: Option<SocketAddr>,
+    ) -> Response<Full<Bytes>> {
         let (at, began) = (self.clock.now(), Instant::now());
         let _in_flight = self.metrics.begin();
         let request_id = request_id::random();
@@ -98,7 +137,10 @@ impl Server {
             _ if let Err(error) = admitted => Err(ApiError::internal(error.to_string())),
             (Err(error), _) => Err(error),
             (Ok(_), None) => Err(ApiError::unknown_operation()),
-            (Ok(body), Some(action)) => self.call(&parts, &body, action, at, &request_id, &mut outcome).await,
+            (Ok(body), Some(action)) => {
+                let request = Received { parts: &parts, body: &body, at, peer };
+                self.call(request, action, &request_id, &mut outcome).await
+            }
         };
         let (status, error) = match &answered {
             Ok(_) => (StatusCode::OK, None),
@@ -120,7 +162,7 @@ impl Server {
             action,
             touched: outcome.touched,
             flags: outcome.flags,
-            source: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
+            source: peer,
             user_agent: parts.headers.get(USER_AGENT).and_then(|header| header.to_str().ok()).map(str::to_owned),
             status: status.as_u16(),
             error,
@@ -146,7 +188,7 @@ impl Server {
             (Err(error), Protocol::Json) => error.to_json().into(),
             (Err(error), Protocol::Query) => sts::error(&error, &request_id).into(),
         };
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(Full::new(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, if protocol == Protocol::Json { JSON } else { XML });
@@ -158,21 +200,19 @@ impl Server {
 
     async fn call(
         &self,
-        parts: &Parts,
-        body: &Bytes,
+        request: Received<'_>,
         action: Action,
-        at: jiff::Timestamp,
         request_id: &str,
         outcome: &mut Outcome,
     ) -> Result<Bytes, ApiError> {
-        let caller = outcome.caller.insert(self.access.authenticate(parts, body, at).await?);
+        let caller = outcome.caller.insert(self.access.authenticate(request).await?);
         self.access.admit(caller, action)?;
         if action == Action::GetCallerIdentity {
             // Everybody may ask who they are, whatever a policy says.
             return Ok(sts::caller_identity(caller, request_id).into());
         }
         let mut call = Call::new(self, caller, action);
-        let answer = operation::run(&mut call, body).await;
+        let answer = operation::run(&mut call, request.body).await;
         let (touched, flags) = (call.touched, call.flags);
         (outcome.touched, outcome.flags) = (touched, flags);
         Ok(Bytes::from_owner(answer?))

@@ -2,20 +2,22 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
-use axum_server::Handle;
 use parados_parameter::Clock;
 use parados_store::ParameterDatabase;
 use thiserror::Error;
+use tokio::net;
 
 use crate::access::Access;
 use crate::audit::Audit;
 use crate::deleted::Deleted;
-use crate::http;
+use crate::http::Calls;
+use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 use crate::service::ServiceTables;
 use crate::tls::Tls;
@@ -134,32 +136,29 @@ pub async fn serve(
     if let Err(error) = server.deleted.learn(&*server.database, &*server.clock).await {
         tracing::warn!(%error, "what was deleted before this server was started is not known");
     }
-    let handle = Handle::<SocketAddr>::new();
-    let app = http::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = async {
-        let handle = handle.clone();
-        match server.tls.clone() {
-            None => axum_server::from_tcp(listener).map_err(ServeError::Listen)?.handle(handle).serve(app).await,
-            Some(tls) => {
-                let listening =
-                    axum_server::from_tcp_rustls(listener, tls.config()).map_err(ServeError::Listen)?.handle(handle);
-                tokio::select! {
-                    served = listening.serve(app) => served,
-                    () = tls.watch() => Ok(()),
-                }
-            }
+    let listener = listen(listener).map_err(ServeError::Listen)?;
+    let at = listener.local_addr().map_err(ServeError::Listen)?;
+    let (count, tls) = (available_parallelism().map_or(1, usize::from), server.tls.as_ref().map(Tls::config));
+    let (lanes, ended) = Lanes::start(count, at, Calls::new(server.clone()), tls).map_err(ServeError::Serve)?;
+    let accepting = async {
+        tokio::select! {
+            () = lanes.accept(listener) => {}
+            () = stop => {}
         }
-        .map_err(ServeError::Serve)
-    };
-    let stopping = async {
-        stop.await;
         server.is_draining.store(true, Ordering::Relaxed);
-        handle.graceful_shutdown(Some(server.options.drain));
+        lanes.drain(server.options.drain);
         std::future::pending::<()>().await;
     };
+    let reloading = async {
+        match server.tls.clone() {
+            Some(tls) => tls.watch().await,
+            None => std::future::pending().await,
+        }
+    };
     let served = tokio::select! {
-        served = serving => served,
-        () = stopping => Ok(()),
+        served = ended => served.map_err(ServeError::Serve),
+        () = accepting => Ok(()),
+        () = reloading => Ok(()),
         () = server.sweep() => Ok(()),
         () = server.deleted.follow(&*server.database, &*server.clock) => Ok(()),
     };
@@ -167,4 +166,9 @@ pub async fn serve(
         tracing::warn!("calls that are still under way are left alone; what becomes of them is not recorded");
     }
     served
+}
+
+fn listen(listener: TcpListener) -> io::Result<net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    net::TcpListener::from_std(listener)
 }

@@ -4,14 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::StatusCode;
-use ::http::request::Parts;
 use async_trait::async_trait;
-use bytes::Bytes;
-use jiff::Timestamp;
 use parados_parameter::{AccountRegion, SharedStore, StoreErrorKind, Tag};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::access::{Access, AccessRequest, Caller, Resource};
+use crate::access::{Access, AccessRequest, Caller, Received, Resource};
 use crate::limit::{Limiter, RateLimits};
 use crate::policy::{Circumstances, Decision, PolicyBook, Question, Target};
 use crate::principal::{Directory, KnownKey, MAX_STALENESS, REFRESH_EVERY};
@@ -105,7 +102,8 @@ impl SignedAccess {
 
 #[async_trait]
 impl Access for SignedAccess {
-    async fn authenticate(&self, parts: &Parts, body: &Bytes, now: Timestamp) -> Result<Caller, ApiError> {
+    async fn authenticate(&self, request: Received<'_>) -> Result<Caller, ApiError> {
+        let Received { parts, body, at: now, peer } = request;
         let target = parts.headers.get(TARGET).and_then(|target| target.to_str().ok());
         let action = target.and_then(Action::of_target);
         let service = action.map_or(Service::Sts, Action::service);
@@ -137,7 +135,7 @@ impl Access for SignedAccess {
             user_id: key.user_id().to_owned(),
             access_key_id: claim.access_key_id().to_owned(),
             place,
-            source: Caller::source_of(parts),
+            source: peer.map(|peer| peer.ip()),
         })
     }
 

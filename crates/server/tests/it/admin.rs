@@ -10,7 +10,7 @@ use http::{Request, StatusCode};
 use parados_parameter::SystemClock;
 use parados_parameter::memory::MemoryStore;
 use parados_server::audit::{Audit, AuditEntry, AuditError};
-use parados_server::{DevAccess, ForeignDatabase, NoAudit, Reading, Server, ServerOptions, admin_router, router};
+use parados_server::{Calls, DevAccess, ForeignDatabase, NoAudit, Reading, Server, ServerOptions, admin_router};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -36,7 +36,7 @@ async fn call(server: &Arc<Server>, operation: &str, body: Value) {
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", format!("AmazonSSM.{operation}"))
         .header("authorization", AUTHORIZATION);
-    router(server.clone()).oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+    Calls::new(server.clone()).oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
 }
 
 #[derive(Debug)]

@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::body::Body;
-use bytes::Bytes;
-use http::request::Parts;
 use http::{Method, Request, StatusCode};
-use jiff::Timestamp;
 use parados_parameter::memory::MemoryStore;
 use parados_parameter::{SharedStore, SystemClock};
 use parados_server::audit::{AuditChain, AuditError, AuditLog, AuditOptions};
 use parados_server::state::ServerState;
 use parados_server::{
-    Access, AccessRequest, Action, ApiError, Audit, AuditEntry, Caller, DevAccess, ForeignDatabase, Server,
+    Access, AccessRequest, Action, ApiError, Audit, AuditEntry, Caller, DevAccess, ForeignDatabase, Received, Server,
     ServerOptions,
 };
 use serde_json::{Value, json};
@@ -28,8 +25,8 @@ struct SomeAccess(DevAccess);
 
 #[async_trait]
 impl Access for SomeAccess {
-    async fn authenticate(&self, parts: &Parts, body: &Bytes, now: Timestamp) -> Result<Caller, ApiError> {
-        self.0.authenticate(parts, body, now).await
+    async fn authenticate(&self, request: Received<'_>) -> Result<Caller, ApiError> {
+        self.0.authenticate(request).await
     }
 
     fn admit(&self, caller: &Caller, action: Action) -> Result<(), ApiError> {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use parados_parameter::memory::MemoryStore;
 use parados_parameter::{AccountRegion, SystemClock};
-use parados_server::{DevAccess, ForeignDatabase, NoAudit, Server, ServerOptions, router};
+use parados_server::{Calls, DevAccess, ForeignDatabase, NoAudit, Server, ServerOptions};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -16,7 +16,7 @@ pub(crate) const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 \
 
 /// A server with `--dev`, over a store in memory.
 pub(crate) struct Served {
-    router: Router,
+    calls: Calls,
 }
 
 /// What came back.
@@ -50,14 +50,14 @@ impl Served {
 
     /// This one.
     pub(crate) fn of(server: Server) -> Self {
-        Self { router: router(Arc::new(server)) }
+        Self { calls: Calls::new(Arc::new(server)) }
     }
 
     /// Sends `request` as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.calls.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         Answer { status: parts.status, headers: parts.headers, text }
     }
 

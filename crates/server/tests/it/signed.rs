@@ -6,16 +6,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
 use parados_parameter::Clock;
 use parados_parameter::clock::ManualClock;
 use parados_server::limit::RateLimits;
 use parados_server::policy::{full_access, read_access};
 use parados_server::principal::{AccessTables, DatabaseSeal, Directory, MAX_STALENESS, NewAccessKey, Principal};
 use parados_server::state::ServerState;
-use parados_server::{NoAudit, ReplayedWrites, Server, ServerOptions, SignedAccess, SignedAccessOptions, router};
+use parados_server::{Calls, NoAudit, ReplayedWrites, Server, ServerOptions, SignedAccess, SignedAccessOptions};
 use parados_store::{EmbeddedStore, InitOptions, SqliteDatabase, SqliteDatabaseOptions};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ struct Served {
     clock: Arc<ManualClock>,
     tables: AccessTables,
     directory: Arc<Directory>,
-    router: Router,
+    calls: Calls,
 }
 
 async fn served(options: SignedAccessOptions) -> Served {
@@ -46,7 +46,7 @@ async fn served(options: SignedAccessOptions) -> Served {
     let directory = Arc::new(Directory::open(tables.clone()).await.unwrap());
     let access = Arc::new(SignedAccess::new(directory.clone(), options));
     let server = Server::new(database, access, Arc::new(NoAudit), clock.clone(), ServerOptions::default());
-    Served { folder, clock, tables, directory, router: router(Arc::new(server)) }
+    Served { folder, clock, tables, directory, calls: Calls::new(Arc::new(server)) }
 }
 
 /// An answer: its status, and its body.
@@ -123,9 +123,9 @@ impl Served {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.calls.clone().oneshot(request).await.unwrap();
         let status = response.status();
-        Answer(status, String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap())
+        Answer(status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
     }
 
     async fn call(&self, signer: Signer<'_>, operation: &str, body: Value) -> Answer {
