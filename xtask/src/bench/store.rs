@@ -52,9 +52,15 @@ pub(super) fn large(bench: &Bench) -> Result<Vec<Table>, Failure> {
     let parameters = if bench.quick { 10_000 } else { 100_000 };
     let server = Served::start_filled(bench, parameters)?;
     let mut table = Table::free(format!("parados, {parameters} parameters"), COLUMNS);
-    for call in ["GetParameter", "DescribeParameters", "PutParameter"] {
+    // What is read for the first time is not in the server's memory yet; each is read several times in the first row, and was in the second.
+    for (shown, call) in [
+        ("GetParameter, the first time too", "GetParameter"),
+        ("GetParameter", "GetParameter"),
+        ("DescribeParameters", "DescribeParameters"),
+        ("PutParameter", "PutParameter"),
+    ] {
         let load = server.load(call, 8, if bench.quick { 1 } else { 5 })?;
-        table.free_row(Row { server: ServerKind::Parados, call, connections: 8, load }.cells(Some(load)));
+        table.free_row(Row { server: ServerKind::Parados, call: shown, connections: 8, load }.cells(Some(load)));
     }
     table.note(format!("from the start of the process to the first answer: {} ms", server.first_answer_milliseconds()));
     table.note("aim: at most 200 MiB, at most 100 ms, and a GetParameter as at 500");
