@@ -4,7 +4,7 @@
 //! This crate owns the protocol (AWS JSON 1.1), who may do what, what was done, and how it is run. It does not keep
 //! parameters: that is a [`ParameterDatabase`](parados_store::ParameterDatabase)'s.
 //!
-//! The way of one call: a [lane](lanes) has its connection; in `http` the body is read up to a limit; the operation is found by its `X-Amz-Target`; [`Access`] says who
+//! The way of one call: a lane (`lanes`) has its connection; in `http` the body is read up to a limit; the operation is found by its `X-Amz-Target`; [`Access`] says who
 //! calls, and how often that may be; the operation (a file each, in `operation/`) reads and checks its request, asks [`Access`] whether the caller may,
 //! calls the store, and answers; [`Audit`] is told, whatever the outcome.
 
