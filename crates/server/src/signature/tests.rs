@@ -246,24 +246,46 @@ fn a_header_that_is_added_is_noticed_where_it_counts() {
     assert!(said(with("authorization", "AWS4-HMAC-SHA256 Credential=x").unwrap_err()).contains("given twice"));
 }
 
-#[test]
-fn an_unsigned_body_is_refused_even_where_it_was_signed_as_such() {
-    let parts = Request::post("/").header("host", "h").header("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
-    let date = "20261124T150000Z";
-    let parts = parts.header("x-amz-date", date).body(()).unwrap().into_parts().0;
-    let signed = "host;x-amz-content-sha256;x-amz-date";
-    let canonical = canonical_request(&parts, signed, "UNSIGNED-PAYLOAD").unwrap();
-    let hash = hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &canonical));
-    let message = format!("AWS4-HMAC-SHA256\n{date}\n20261124/eu-west-1/ssm/aws4_request\n{hash}");
+/// `parts`, signed by hand: the canonical request as a client would write it.
+fn signed_by_hand(parts: Parts, signed: &str, canonical: &[u8]) -> Parts {
+    let hash = hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical));
+    let message = format!("AWS4-HMAC-SHA256\n{DATE}\n20261124/eu-west-1/ssm/aws4_request\n{hash}");
     let signature = SigningKey::derive(SECRET, "20261124", "eu-west-1", "ssm").sign_for_test(message.as_bytes());
-    let mut parts = parts;
     let header = format!(
         "AWS4-HMAC-SHA256 Credential={KEY_ID}/20261124/eu-west-1/ssm/aws4_request,SignedHeaders={signed},Signature={}",
         hex::encode(signature)
     );
+    let mut parts = parts;
     parts.headers.insert("authorization", header.parse().unwrap());
+    parts
+}
+
+/// When it was signed by hand.
+const DATE: &str = "20261124T150000Z";
+
+#[test]
+fn an_unsigned_body_is_refused_even_where_it_was_signed_as_such() {
+    let parts = Request::post("/").header("host", "h").header("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    let parts = parts.header("x-amz-date", DATE).body(()).unwrap().into_parts().0;
+    let signed = "host;x-amz-content-sha256;x-amz-date";
+    let canonical = canonical_request(&parts, signed, "UNSIGNED-PAYLOAD").unwrap();
+    let parts = signed_by_hand(parts, signed, &canonical);
     let refused = said(verify(&parts, b"{}", "ssm", now()).unwrap_err());
     assert!(refused.contains("an unsigned or streamed body is not taken"), "{refused}");
+}
+
+#[test]
+fn a_header_that_is_signed_has_to_come() {
+    let hash = hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"{}"));
+    for (header, good) in [(Some(("x-other", "")), true), (None, false)] {
+        let request = Request::post("/").header("host", "h").header("x-amz-date", DATE);
+        let request = header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let parts = request.body(()).unwrap().into_parts().0;
+        let canonical = format!("POST\n/\n\nhost:h\nx-amz-date:{DATE}\nx-other:\n\nhost;x-amz-date;x-other\n{hash}");
+        let parts = signed_by_hand(parts, "host;x-amz-date;x-other", canonical.as_bytes());
+        let verified = verify(&parts, b"{}", "ssm", now());
+        assert_eq!(verified, if good { Ok(()) } else { Err(SignatureError::mismatch()) });
+    }
 }
 
 #[test]
