@@ -319,6 +319,7 @@ mod tests {
 
     use proptest::prelude::*;
     use serde_json::Value;
+    use testkit::FailingReader;
 
     use super::*;
 
@@ -377,13 +378,7 @@ mod tests {
 
     #[test]
     fn what_was_read_before_an_error_is_given_out_first() {
-        struct Failing;
-        impl Read for Failing {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::ConnectionReset.into())
-            }
-        }
-        let mut json = JsonReader::new(BufReader::new(b"[1,2,".chain(Failing)));
+        let mut json = JsonReader::new(BufReader::new(b"[1,2,".chain(FailingReader(io::ErrorKind::ConnectionReset))));
         json.begin_list().unwrap();
         assert!(json.element(true).unwrap());
         assert_eq!(json.value::<u8>().unwrap(), 1);

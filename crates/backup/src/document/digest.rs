@@ -154,6 +154,8 @@ impl<R: Read> Read for Measured<R> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::FailingReader;
+
     use super::*;
 
     const ABC: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -180,13 +182,7 @@ mod tests {
 
     #[test]
     fn nothing_is_consumed_of_what_cannot_be_read() {
-        struct Failing;
-        impl Read for Failing {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::ConnectionReset.into())
-            }
-        }
-        let mut reader = Measured::new(io::BufReader::new(Failing));
+        let mut reader = Measured::new(io::BufReader::new(FailingReader(io::ErrorKind::ConnectionReset)));
         reader.consume(0);
         assert_eq!(reader.fill_buf().unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }

@@ -192,6 +192,7 @@ mod tests {
     use std::io::{BufReader, Read};
 
     use rstest::rstest;
+    use testkit::FailingReader;
 
     use super::*;
 
@@ -270,13 +271,7 @@ mod tests {
 
     #[test]
     fn a_read_error_is_passed_on() {
-        struct Failing;
-        impl Read for Failing {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::Error::new(io::ErrorKind::ConnectionReset, "reset"))
-            }
-        }
-        let text = BufReader::new(br#"{"parameters":["#.chain(Failing));
+        let text = BufReader::new(br#"{"parameters":["#.chain(FailingReader(io::ErrorKind::ConnectionReset)));
         let error = read(text, |_| ControlFlow::Continue(())).unwrap_err();
         let DocumentError::Read { source, .. } = error else { panic!("{error:?}") };
         assert_eq!(source.kind(), io::ErrorKind::ConnectionReset);

@@ -133,6 +133,8 @@ impl Read for RelayReader {
 mod tests {
     use std::thread;
 
+    use testkit::FailingReader;
+
     use super::*;
 
     /// Some blocks, and a part of one.
@@ -154,14 +156,10 @@ mod tests {
 
     #[test]
     fn an_error_comes_after_what_came_before_it() {
-        struct Failing;
-        impl Read for Failing {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::InvalidData.into())
-            }
-        }
         let (writer, mut reader) = relay();
-        let pouring = thread::spawn(move || writer.pour(&mut content().as_slice().chain(Failing)));
+        let pouring = thread::spawn(move || {
+            writer.pour(&mut content().as_slice().chain(FailingReader(io::ErrorKind::InvalidData)))
+        });
         let mut read = Vec::new();
         assert_eq!(reader.read_to_end(&mut read).unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert!(read == content());
