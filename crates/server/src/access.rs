@@ -1,7 +1,7 @@
 //! Who calls, and what that may do: the contract. [`DevAccess`](crate::DevAccess) lets everybody in; signatures and policies are
 //! another implementation's.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::net::{IpAddr, SocketAddr};
 
 use ::http::request::Parts;
@@ -33,8 +33,8 @@ pub trait Access: Debug + Send + Sync + 'static {
     async fn authorize(&self, caller: &Caller, request: &AccessRequest, store: &SharedStore) -> Result<(), ApiError>;
 }
 
-/// A request as it came.
-#[derive(Clone, Copy, Debug)]
+/// A request as it came. `Debug` is redacted: a body may hold a value.
+#[derive(Clone, Copy)]
 pub struct Received<'a> {
     /// Its head.
     pub parts: &'a Parts,
@@ -44,6 +44,12 @@ pub struct Received<'a> {
     pub at: Timestamp,
     /// From where; none where the connection is not known.
     pub peer: Option<SocketAddr>,
+}
+
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("at", &self.at).field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 /// Who calls.
@@ -111,5 +117,18 @@ impl Resource {
             Self::ServiceSetting(id) => of("servicesetting", id),
             Self::All => "*".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_shows_neither_its_body_nor_its_headers() {
+        let parts =
+            ::http::Request::post("/?HUNTER2").header("authorization", "HUNTER2").body(()).unwrap().into_parts().0;
+        let request = Received { parts: &parts, body: b"HUNTER2", at: Timestamp::UNIX_EPOCH, peer: None };
+        assert_eq!(format!("{request:?}"), "Received { at: 1970-01-01T00:00:00Z, peer: None, .. }");
     }
 }
