@@ -24,13 +24,14 @@ const WAITING: usize = 128;
 /// The wait after a connection could not be taken, as where the process has no file descriptor left.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
-/// The lanes of one server. Where they are dropped their connections end.
+/// The lanes of one server.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     next: AtomicUsize,
 }
 
+/// One of them. Where it is dropped its connections end, and its thread.
 #[derive(Debug)]
 struct Lane {
     arrivals: mpsc::Sender<(TcpStream, SocketAddr)>,
@@ -44,11 +45,10 @@ impl Lanes {
     /// A thread cannot be started.
     pub(crate) fn start(
         count: usize,
-        at: SocketAddr,
         calls: Calls,
         tls: Option<RustlsConfig>,
     ) -> io::Result<(Self, impl Future<Output = io::Result<()>>)> {
-        let started = (0..count).map(|number| Lane::start(number, at, calls.clone(), tls.clone()));
+        let started = (0..count).map(|number| Lane::start(number, calls.clone(), tls.clone()));
         let (lanes, ended): (Vec<_>, Vec<_>) = started.collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         let ended = async {
             futures::future::try_join_all(ended).await?;
@@ -59,17 +59,24 @@ impl Lanes {
 
     /// Takes the connections that come, for ever; where it is dropped, those that come are refused.
     pub(crate) async fn accept(&self, listener: net::TcpListener) {
+        let mut is_failing = false;
         loop {
             let taken = match listener.accept().await {
                 Ok((stream, peer)) => stream.into_std().map(|stream| (stream, peer)),
                 Err(error) => Err(error),
             };
+            let was_failing = std::mem::replace(&mut is_failing, taken.is_err());
             match taken {
                 Ok(arrival) => {
                     // A lane that takes none has ended, which ends the server.
                     let _ = self.least_busy().arrivals.send(arrival).await;
                 }
-                Err(_) => tokio::time::sleep(AFTER_FAILURE).await,
+                Err(error) => {
+                    if !was_failing {
+                        tracing::warn!(%error, "a connection could not be taken; it is tried again");
+                    }
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
             }
         }
     }
@@ -87,16 +94,9 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
-    fn drop(&mut self) {
-        self.lanes.iter().for_each(|lane| lane.control.shutdown());
-    }
-}
-
 impl Lane {
     fn start(
         number: usize,
-        at: SocketAddr,
         calls: Calls,
         tls: Option<RustlsConfig>,
     ) -> io::Result<(Self, impl Future<Output = io::Result<()>>)> {
@@ -105,8 +105,7 @@ impl Lane {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = Handle::with_control(control.clone());
         thread::Builder::new().name(format!("lane-{number}")).spawn(move || {
-            let arrivals = Arrivals { at, arriving: Mutex::new(arriving) };
-            let server = axum_server::Server::<Peer>::from_listener(arrivals).handle(handle);
+            let server = axum_server::Server::<Peer>::from_listener(Arrivals(Mutex::new(arriving))).handle(handle);
             let calls = tower::service_fn(move |peer: Peer| ready(Ok::<_, Infallible>(calls.clone().from(peer.0))));
             let served = runtime.block_on(async {
                 match tls {
@@ -129,6 +128,12 @@ impl Lane {
     }
 }
 
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.control.shutdown();
+    }
+}
+
 /// Who called: what a lane knows its connections by.
 #[derive(Clone, Debug)]
 struct Peer(SocketAddr);
@@ -140,10 +145,7 @@ impl Address for Peer {
 
 /// The connections that are given to a lane.
 #[derive(Debug)]
-struct Arrivals {
-    at: SocketAddr,
-    arriving: Mutex<mpsc::Receiver<(TcpStream, SocketAddr)>>,
-}
+struct Arrivals(Mutex<mpsc::Receiver<(TcpStream, SocketAddr)>>);
 
 impl AddrListener<net::TcpStream, Peer> for Arrivals {
     async fn bind_to(_: Peer) -> io::Result<Self> {
@@ -151,7 +153,7 @@ impl AddrListener<net::TcpStream, Peer> for Arrivals {
     }
 
     async fn accept_stream(&self) -> io::Result<(net::TcpStream, Peer)> {
-        match self.arriving.lock().await.recv().await {
+        match self.0.lock().await.recv().await {
             Some((stream, peer)) => Ok((net::TcpStream::from_std(stream)?, Peer(peer))),
             // None will come any more.
             None => std::future::pending().await,
@@ -159,7 +161,7 @@ impl AddrListener<net::TcpStream, Peer> for Arrivals {
     }
 
     fn get_local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer(self.at))
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 

@@ -86,7 +86,7 @@ impl fmt::Debug for Reading {
 
 /// The numbers of one operation.
 #[derive(Debug, Default)]
-struct Calls {
+struct Numbers {
     outcomes: [AtomicU64; CallOutcome::ALL.len()],
     buckets: [AtomicU64; BUCKETS.len() + 1],
     microseconds: AtomicU64,
@@ -96,7 +96,7 @@ struct Calls {
 #[derive(Debug)]
 pub struct Metrics {
     /// One for each operation, and the last for what is none.
-    calls: Vec<Calls>,
+    calls: Vec<Numbers>,
     in_flight: AtomicI64,
     idle: Notify,
     started_at: Timestamp,
@@ -118,7 +118,7 @@ impl Drop for InFlight {
 impl Metrics {
     /// Nothing was counted yet.
     pub(crate) fn new(started_at: Timestamp) -> Self {
-        let calls = (0..=Action::ALL.len()).map(|_| Calls::default()).collect();
+        let calls = (0..=Action::ALL.len()).map(|_| Numbers::default()).collect();
         let (in_flight, idle, readings) = (AtomicI64::new(0), Notify::new(), Mutex::default());
         Self { calls, in_flight, idle, started_at, readings }
     }
@@ -164,7 +164,7 @@ impl Metrics {
     }
 
     /// The operations that were called, and their numbers.
-    fn called(&self) -> impl Iterator<Item = (&'static str, &Calls)> {
+    fn called(&self) -> impl Iterator<Item = (&'static str, &Numbers)> {
         let names = Action::ALL.iter().map(|action| action.name()).chain(["none"]);
         names.zip(&self.calls).filter(|(_, calls)| calls.outcomes.iter().any(|count| count.load(Ordering::Relaxed) > 0))
     }

@@ -137,9 +137,8 @@ pub async fn serve(
         tracing::warn!(%error, "what was deleted before this server was started is not known");
     }
     let listener = listen(listener).map_err(ServeError::Listen)?;
-    let at = listener.local_addr().map_err(ServeError::Listen)?;
     let (count, tls) = (available_parallelism().map_or(1, usize::from), server.tls.as_ref().map(Tls::config));
-    let (lanes, ended) = Lanes::start(count, at, Calls::new(server.clone()), tls).map_err(ServeError::Serve)?;
+    let (lanes, ended) = Lanes::start(count, Calls::new(server.clone()), tls).map_err(ServeError::Serve)?;
     let accepting = async {
         tokio::select! {
             () = lanes.accept(listener) => {}

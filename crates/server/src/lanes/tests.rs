@@ -62,7 +62,7 @@ impl Scene {
         let server = Server::new(database, access, audit, Arc::new(SystemClock), ServerOptions::default());
         let listener = net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (lanes, ended) = Lanes::start(count, address, Calls::new(Arc::new(server)), None).unwrap();
+        let (lanes, ended) = Lanes::start(count, Calls::new(Arc::new(server)), None).unwrap();
         let lanes = Arc::new(lanes);
         let accepting = tokio::spawn({
             let lanes = lanes.clone();

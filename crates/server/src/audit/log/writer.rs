@@ -125,26 +125,27 @@ impl Writer {
         let work = match is_there {
             false if buffer.is_closed => Work::End,
             false => Work::Nothing,
-            true if is_wanted || !self.has_room() => Work::Write,
+            true if is_wanted || !self.has_room(0) => Work::Write,
             true if buffer.entries.len() >= TURN_ENTRIES && self.is_alone && self.head.is_some() => Work::Grow,
             true => Work::Gather,
         };
         if matches!(work, Work::Write | Work::Grow) {
-            let fits = buffer.entries.iter().take(MAX_BATCH_ENTRIES - self.taken.len()).take_while(|entry| {
-                let has_room = self.taken_bytes < MAX_BATCH_BYTES;
-                self.taken_bytes += if has_room { entry.record.len() } else { 0 };
-                has_room
-            });
-            let count = fits.count();
+            let mut count = 0;
+            while let Some(entry) = buffer.entries.get(count)
+                && self.has_room(count)
+            {
+                self.taken_bytes += entry.record.len();
+                count += 1;
+            }
             self.taken.extend(buffer.entries.drain(..count));
         }
         buffer.is_gathered = matches!(work, Work::Gather | Work::Grow);
         work
     }
 
-    /// Whether a batch of what is taken may have another entry.
-    fn has_room(&self) -> bool {
-        self.taken.len() < MAX_BATCH_ENTRIES && self.taken_bytes < MAX_BATCH_BYTES
+    /// Whether a batch of what is taken, and of so many more, whose bytes are counted already, may have another entry.
+    fn has_room(&self, more: usize) -> bool {
+        self.taken.len() + more < MAX_BATCH_ENTRIES && self.taken_bytes < MAX_BATCH_BYTES
     }
 
     /// Makes the batch of what is taken, as far as it can be known: behind the head that this wrote last.
