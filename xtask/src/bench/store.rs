@@ -11,37 +11,41 @@ use super::{Bench, output};
 use crate::failure::Failure;
 
 const CALLS: [&str; 5] = ["GetParameter", "GetParameters", "DescribeParameters", "GetParametersByPath", "PutParameter"];
+/// How often each server has its turn.
+const TURNS: usize = 7;
 
 /// What each call costs, of stores of 500 and 5,000 parameters, over 1 and 8 connections.
+///
+/// The servers run beside each other and are called in turns, so that what else the machine does weighs on each alike.
 pub(super) fn calls(bench: &Bench) -> Result<Vec<Table>, Failure> {
     let sizes: &[u32] = if bench.quick { &[500] } else { &[500, 5_000] };
-    let seconds = if bench.quick { 1 } else { 3 };
     let mut tables = Vec::new();
     for &parameters in sizes {
-        let mut rows: Vec<Row> = Vec::new();
-        let mut notes = Vec::new();
-        for kind in ServerKind::ALL {
+        let servers = ServerKind::ALL.map(|kind| {
             let server = Served::start(bench, kind, parameters)?;
             server.fill()?;
-            notes.push(format!("{kind}: `{}`", server.shown()));
-            for call in CALLS {
-                for connections in [1, 8] {
-                    let load = server.load(call, connections, seconds)?;
-                    rows.push(Row { server: kind, call, connections, load });
-                }
-            }
-        }
+            Ok((kind, server))
+        });
+        let servers = servers.into_iter().collect::<Result<Vec<_>, Failure>>()?;
         for call in CALLS {
             let mut table = Table::free(format!("{call}, {parameters} parameters"), COLUMNS);
             for connections in [1, 8] {
-                let of = |row: &&Row| row.call == call && row.connections == connections;
-                let ours = rows.iter().filter(of).find(|row| row.server == ServerKind::Parados).map(|row| row.load);
-                rows.iter().filter(of).for_each(|row| table.free_row(row.cells(ours)));
+                let mut runs: Vec<_> = servers.iter().map(|_| Vec::new()).collect();
+                for _ in 0..if bench.quick { 1 } else { TURNS } {
+                    for ((_, server), runs) in servers.iter().zip(&mut runs) {
+                        runs.push(server.load(call, connections, 1)?);
+                    }
+                }
+                let loads: Vec<_> = runs.iter().map(|runs| Load::typical(runs)).collect();
+                for ((kind, _), load) in servers.iter().zip(&loads) {
+                    table.free_row(load.row(&format!("{kind} {call}"), connections, loads[0]));
+                }
             }
             tables.push(table);
         }
         let mut how = Table::new(format!("How {parameters} parameters were served"));
-        notes.into_iter().for_each(|note| how.note(note));
+        servers.iter().for_each(|(kind, server)| how.note(format!("{kind}: `{}`", server.shown())));
+        how.note("called in turns, a second at a time");
         tables.push(how);
     }
     Ok(tables)
@@ -60,7 +64,7 @@ pub(super) fn large(bench: &Bench) -> Result<Vec<Table>, Failure> {
         ("PutParameter", "PutParameter"),
     ] {
         let load = server.load(call, 8, if bench.quick { 1 } else { 5 })?;
-        table.free_row(Row { server: ServerKind::Parados, call: shown, connections: 8, load }.cells(Some(load)));
+        table.free_row(load.row(&format!("{} {shown}", ServerKind::Parados), 8, load));
     }
     table.note(format!("from the start of the process to the first answer: {} ms", server.first_answer_milliseconds()));
     table.note("aim: at most 200 MiB, at most 100 ms, and a GetParameter as at 500");
@@ -70,65 +74,63 @@ pub(super) fn large(bench: &Bench) -> Result<Vec<Table>, Failure> {
 const COLUMNS: &[&str] =
     &["", "connections", "CPU µs a call", "ratio", "calls a second", "p50 ms", "p99 ms", "peak MiB"];
 
-/// One measurement.
-struct Row {
-    server: ServerKind,
-    call: &'static str,
-    connections: u32,
-    load: Load,
-}
-
-impl Row {
-    fn cells(&self, ours: Option<Load>) -> Vec<String> {
-        let Load { p50_ms, p99_ms, peak_mib, .. } = self.load;
-        let ratio = ours.map_or_else(
-            || "–".to_owned(),
-            |ours| format!("{:.1}", self.load.cpu_microseconds() / ours.cpu_microseconds()),
-        );
-        vec![
-            format!("{} {}", self.server, self.call),
-            self.connections.to_string(),
-            format!("{:.1}", self.load.cpu_microseconds()),
-            ratio,
-            format!("{:.0}", self.load.rate()),
-            format!("{p50_ms:.2}"),
-            format!("{p99_ms:.2}"),
-            format!("{peak_mib:.1}"),
-        ]
-    }
-}
-
-/// What the client says of one run.
+/// What one run cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Load {
-    calls: f64,
-    wall_s: f64,
-    cpu_s: f64,
-    peak_mib: f64,
+    cpu_microseconds: f64,
+    rate: f64,
     p50_ms: f64,
     p99_ms: f64,
+    peak_mib: f64,
 }
 
 impl Load {
+    /// The client's line.
     fn parse(line: &str) -> Option<Self> {
         let numbers: Vec<f64> = line.split_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;
         let [calls, wall, cpu, peak, p50, p99] = numbers[..] else { return None };
         Some(Self {
-            calls,
-            wall_s: wall / 1e6,
-            cpu_s: cpu / 1e6,
-            peak_mib: peak / 1024.0,
+            cpu_microseconds: cpu / calls,
+            rate: calls / wall * 1e6,
             p50_ms: p50 / 1e3,
             p99_ms: p99 / 1e3,
+            peak_mib: peak / 1024.0,
         })
     }
 
-    fn cpu_microseconds(self) -> f64 {
-        self.cpu_s * 1e6 / self.calls
+    /// Of several runs: the median of each figure, the greatest memory.
+    ///
+    /// # Panics
+    /// When there is none.
+    fn typical(runs: &[Self]) -> Self {
+        let sorted = |figure: fn(&Self) -> f64| {
+            let mut figures: Vec<f64> = runs.iter().map(figure).collect();
+            figures.sort_by(f64::total_cmp);
+            figures
+        };
+        let median = |figure| sorted(figure)[runs.len() / 2];
+        Self {
+            cpu_microseconds: median(|run| run.cpu_microseconds),
+            rate: median(|run| run.rate),
+            p50_ms: median(|run| run.p50_ms),
+            p99_ms: median(|run| run.p99_ms),
+            peak_mib: sorted(|run| run.peak_mib)[runs.len() - 1],
+        }
     }
 
-    fn rate(self) -> f64 {
-        self.calls / self.wall_s
+    /// The row of it, beside what ours cost.
+    fn row(self, name: &str, connections: u32, ours: Self) -> Vec<String> {
+        let Self { cpu_microseconds, rate, p50_ms, p99_ms, peak_mib } = self;
+        vec![
+            name.to_owned(),
+            connections.to_string(),
+            format!("{cpu_microseconds:.1}"),
+            format!("{:.1}", cpu_microseconds / ours.cpu_microseconds),
+            format!("{rate:.0}"),
+            format!("{p50_ms:.2}"),
+            format!("{p99_ms:.2}"),
+            format!("{peak_mib:.1}"),
+        ]
     }
 }
 
@@ -152,8 +154,22 @@ mod tests {
     #[test]
     fn a_line_of_the_client_is_a_load() {
         let load = Load::parse("1000 2000000 50000 20480 900 4000").unwrap();
-        assert_eq!((load.cpu_microseconds(), load.rate()), (50.0, 500.0));
+        assert_eq!((load.cpu_microseconds, load.rate), (50.0, 500.0));
         assert_eq!((load.peak_mib, load.p50_ms, load.p99_ms), (20.0, 0.9, 4.0));
         assert_eq!(Load::parse("1 2 3"), None);
+    }
+
+    #[test]
+    fn several_runs_are_the_median_of_each_figure() {
+        let run = |number: f64| Load {
+            cpu_microseconds: number,
+            rate: 10.0 - number,
+            p50_ms: number / 2.0,
+            p99_ms: number * 3.0,
+            peak_mib: number,
+        };
+        let typical = Load::typical(&[run(3.0), run(1.0), run(2.0)]);
+        assert_eq!(typical, Load { peak_mib: 3.0, ..run(2.0) });
+        assert_eq!(typical.row("ours", 8, run(4.0)), ["ours", "8", "2.0", "0.5", "8", "1.00", "6.00", "3.0"]);
     }
 }
