@@ -4,6 +4,8 @@ use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use memchr::memmem;
+
 use crate::Outcome;
 
 /// A client's side of HTTP/1.1.
@@ -49,7 +51,7 @@ impl Connection {
             Err(error) => return Err(error.into()),
         }
         if matches!(self.length, Length::Unknown) {
-            let Some(head) = find(&self.answer, b"\r\n\r\n").map(|end| end + 4) else { return Ok(false) };
+            let Some(head) = memmem::find(&self.answer, b"\r\n\r\n").map(|end| end + 4) else { return Ok(false) };
             self.length = match (self.header("content-length"), self.header("transfer-encoding")) {
                 (Some(length), _) => Length::Bytes(head + length.parse::<usize>()?),
                 (None, Some("chunked")) => Length::Chunked,
@@ -74,7 +76,7 @@ impl Connection {
 
     /// A header of the answer.
     fn header(&self, name: &str) -> Option<&str> {
-        let head = &self.answer[..find(&self.answer, b"\r\n\r\n")?];
+        let head = &self.answer[..memmem::find(&self.answer, b"\r\n\r\n")?];
         let mut lines = head.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
         lines.find_map(|line| {
             let (found, value) = line.split_once(':')?;
@@ -87,8 +89,4 @@ impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len()).position(|window| window == what)
 }

@@ -2,9 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::str::FromStr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tokio::task::yield_now;
+use tokio::task;
 use zstd::bulk::Compressor;
 use zstd::stream::write::Encoder;
 
@@ -12,10 +14,14 @@ use super::line::{AuditHead, Digest, append_line};
 
 /// The level of zstd: its cost is a fraction of the digest's.
 const LEVEL: i32 = 1;
-/// Entries that are chained at a time: some 100 µs of work.
-pub(crate) const TURN_ENTRIES: usize = 64;
-/// The binary logarithm of about as many bytes as those have. zstd compresses a window's bytes at a time.
-const TURN_LOG: u32 = 15;
+/// Entries that are chained at a time: some 10 µs of work.
+pub(crate) const TURN_ENTRIES: usize = 16;
+/// Turns of chaining, one after the other, before other tasks have one.
+const TURNS_OF_A_TASK: usize = 16;
+/// A thread that waited longer for its processor lets go of it no more: others want it for themselves, and not for a call.
+const LONG_WAIT: Duration = Duration::from_micros(500);
+/// The binary logarithm of the bytes that are compressed at a time, which are a window's: some 30 µs of work. With half of it a batch is a twentieth longer.
+const WINDOW_LOG: u32 = 14;
 /// Most bytes of a batch's lines. What claims more is damaged.
 pub(crate) const MAX_LINES_BYTES: u64 = 64 << 20;
 
@@ -98,6 +104,7 @@ pub(crate) struct Growing {
     behind: Head,
     end: Head,
     count: usize,
+    lets_go: bool,
     lines: Vec<u8>,
     compressed: Encoder<'static, Vec<u8>>,
 }
@@ -109,15 +116,23 @@ impl Growing {
     /// One without entries, behind `head`.
     pub(crate) fn new(head: Head) -> Self {
         let mut compressed = Encoder::new(Vec::new(), LEVEL).expect("level 1 is one of zstd's");
-        compressed.window_log(TURN_LOG).expect("32 KiB is one of zstd's");
-        Self { behind: head, end: head, count: 0, lines: Vec::new(), compressed }
+        compressed.window_log(WINDOW_LOG).expect("16 KiB is one of zstd's");
+        Self { behind: head, end: head, count: 0, lets_go: true, lines: Vec::new(), compressed }
     }
 
-    /// Chains those of `entries` that it has not yet; they are all of the batch so far. Others have their turn again and again.
+    /// Chains those of `entries` that it has not yet; they are all of the batch so far. Again and again others have their turn: threads that wait for the
+    /// processor, which Linux leaves to a thread for milliseconds, and, not as often because that wakes a thread for them, other tasks.
     pub(crate) async fn add(&mut self, entries: &[Pending]) {
         for (number, turn) in entries[self.count..].chunks(TURN_ENTRIES).enumerate() {
-            if number > 0 {
-                yield_now().await;
+            match number {
+                0 => {}
+                _ if number.is_multiple_of(TURNS_OF_A_TASK) => task::yield_now().await,
+                _ if self.lets_go => {
+                    let begin = Instant::now();
+                    thread::yield_now();
+                    self.lets_go = begin.elapsed() < LONG_WAIT;
+                }
+                _ => {}
             }
             self.lines.clear();
             for entry in turn {
@@ -209,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_that_grew_is_the_same() {
         let (head, mut chainer) = (Head { sequence: 41, digest: [1; 32] }, Chainer::new());
-        for counts in [&[1][..], &[TURN_ENTRIES], &[2, 2, 3 * TURN_ENTRIES + 5]] {
+        for counts in [&[1][..], &[TURN_ENTRIES], &[2, 2, (TURNS_OF_A_TASK + 1) * TURN_ENTRIES + 5]] {
             let entry = |number| Pending { at: 7, record: format!("{{\"a\":{number}}}").into() };
             let entries: Vec<_> = (0..counts[counts.len() - 1]).map(entry).collect();
             let mut growing = Growing::new(head);

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::batch::{Pending, TURN_ENTRIES};
+use super::batch::Pending;
 use super::line::AuditRecord;
 use super::table::AuditTable;
 use super::{Audit, AuditEntry, AuditError};
@@ -24,6 +24,9 @@ use writer::Writer;
 
 /// How long a call waits while entries come faster than they are written.
 pub const MAX_WAIT_FOR_ROOM: Duration = Duration::from_secs(5);
+
+/// Entries that are worth waking the one who writes: it begins to chain them.
+pub(super) const WAKE_ENTRIES: usize = 128;
 
 /// How the audit is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,7 +267,7 @@ impl Shared {
         buffer.bytes += entry.record.len();
         let is_news = buffer.entries.is_empty() && !buffer.is_gathered;
         buffer.entries.push(entry);
-        let wakes = is_news || is_awaited || self.is_half_full(&buffer) || buffer.entries.len() == TURN_ENTRIES;
+        let wakes = is_news || is_awaited || self.is_half_full(&buffer) || buffer.entries.len() == WAKE_ENTRIES;
         buffer.came += 1;
         let number = buffer.came;
         if is_awaited {

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use parados_parameter::AccountRegion;
 use parados_parameter::clock::ManualClock;
 
-use super::batch::{Batch, Head, TURN_ENTRIES};
+use super::batch::{Batch, Head};
+use super::log::WAKE_ENTRIES;
 use super::table::{AuditTable, AuditTableError, Chain, Checkpoint, SqliteAuditTable};
 use super::*;
 use crate::state::ServerState;
@@ -190,14 +191,14 @@ async fn servers_that_write_much_in_turn_make_one_whole_chain() {
         let logs = [first.start(clock(), lazy()), second.start(clock(), lazy())];
         for _ in 0..3 {
             for log in &logs {
-                for number in 0..TURN_ENTRIES {
+                for number in 0..WAKE_ENTRIES {
                     log.record(entry(&format!("/r{number}"))).await.unwrap();
                 }
                 log.record(put("/w")).await.unwrap();
             }
         }
         let report = database.chain().await.verify(None).await.unwrap();
-        assert_eq!((report.finding, report.entries), (None, 6 * (TURN_ENTRIES as u64 + 1)));
+        assert_eq!((report.finding, report.entries), (None, 6 * (WAKE_ENTRIES as u64 + 1)));
         for log in &logs {
             log.close().await.unwrap();
         }
@@ -442,19 +443,19 @@ async fn what_was_prepared_behind_another_head_is_made_anew() {
     }
     // Now the table has to ask the database where the chain ends, and that is no longer where this server left it.
     other.record(put("/b")).await.unwrap();
-    for number in 0..TURN_ENTRIES {
+    for number in 0..WAKE_ENTRIES {
         log.record(entry(&format!("/r{number}"))).await.unwrap();
     }
     log.record(put("/c")).await.unwrap();
     let report = chain.verify(None).await.unwrap();
-    assert_eq!((report.finding, report.entries), (None, TURN_ENTRIES as u64 + 3));
+    assert_eq!((report.finding, report.entries), (None, WAKE_ENTRIES as u64 + 3));
     log.close().await.unwrap();
     other.close().await.unwrap();
 }
 
 /// Reads, of which the writer makes a batch while they come.
 async fn many_reads(log: &AuditLog) {
-    for number in 0..3 * TURN_ENTRIES + 5 {
+    for number in 0..3 * WAKE_ENTRIES + 5 {
         log.record(entry(&format!("/r{number}"))).await.unwrap();
         tokio::task::yield_now().await;
     }
@@ -467,11 +468,11 @@ async fn entries_that_are_chained_as_they_come_are_one_batch() {
     let log = chain.start(clock(), lazy());
     log.record(put("/a")).await.unwrap();
     many_reads(&log).await;
-    assert_eq!((log.status().written_batches, log.status().waiting_entries), (1, 3 * TURN_ENTRIES as u64 + 5));
+    assert_eq!((log.status().written_batches, log.status().waiting_entries), (1, 3 * WAKE_ENTRIES as u64 + 5));
     log.record(put("/b")).await.unwrap();
     assert_eq!((log.status().written_batches, log.status().waiting_entries), (2, 0));
     let report = chain.verify(None).await.unwrap();
-    assert_eq!((report.finding, report.entries), (None, 3 * TURN_ENTRIES as u64 + 7));
+    assert_eq!((report.finding, report.entries), (None, 3 * WAKE_ENTRIES as u64 + 7));
     log.close().await.unwrap();
 }
 
@@ -487,7 +488,7 @@ async fn what_grew_behind_another_head_is_made_anew() {
             log.record(put("/c")).await.unwrap();
         }
         let report = first.verify(None).await.unwrap();
-        assert_eq!((report.finding, report.entries), (None, 2 * (3 * TURN_ENTRIES as u64 + 8)));
+        assert_eq!((report.finding, report.entries), (None, 2 * (3 * WAKE_ENTRIES as u64 + 8)));
         log.close().await.unwrap();
         other.close().await.unwrap();
     }

@@ -9,7 +9,7 @@ use parados_parameter::Clock;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{AuditTable, Shared};
+use super::{AuditTable, Shared, WAKE_ENTRIES};
 use crate::audit::AuditError;
 use crate::audit::batch::{Batch, Chainer, Growing, Head, Pending, TURN_ENTRIES};
 use crate::audit::line::AuditRecord;
@@ -126,7 +126,7 @@ impl Writer {
             false if buffer.is_closed => Work::End,
             false => Work::Nothing,
             true if is_wanted || !self.has_room(0) => Work::Write,
-            true if buffer.entries.len() >= TURN_ENTRIES && self.is_alone && self.head.is_some() => Work::Grow,
+            true if buffer.entries.len() >= WAKE_ENTRIES && self.is_alone && self.head.is_some() => Work::Grow,
             true => Work::Gather,
         };
         if matches!(work, Work::Write | Work::Grow) {
@@ -160,7 +160,7 @@ impl Writer {
         if self.growing.is_some() || self.is_alone && self.taken.len() > TURN_ENTRIES {
             self.grow().await;
         }
-        let (entries, known) = (std::mem::take(&mut self.taken), self.head);
+        let (mut entries, known) = (std::mem::take(&mut self.taken), self.head);
         self.taken_bytes = 0;
         let mut prepared = self.growing.take().map(|growing| growing.finish(&entries));
         loop {
@@ -179,6 +179,9 @@ impl Writer {
                 Ok(head) => {
                     self.head = Some(head);
                     self.written(&entries);
+                    // Its room is used again.
+                    entries.clear();
+                    self.taken = entries;
                     return Ok(());
                 }
                 Err(error) => {
