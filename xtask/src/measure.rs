@@ -28,13 +28,8 @@ impl Cost {
     /// # Panics
     /// When there is none.
     pub(crate) fn typical(runs: &[Cost]) -> Cost {
-        let median = |time: fn(&Cost) -> Duration| {
-            let mut times: Vec<Duration> = runs.iter().map(time).collect();
-            times.sort();
-            times[times.len() / 2]
-        };
         let peak_kib = runs.iter().map(|run| run.peak_kib).max().expect("the caller has at least one run");
-        Cost { wall: median(|run| run.wall), cpu: median(|run| run.cpu), peak_kib }
+        Cost { wall: median(runs, |run| run.wall), cpu: median(runs, |run| run.cpu), peak_kib }
     }
 
     pub(crate) fn peak_mib(&self) -> f64 {
@@ -50,6 +45,16 @@ impl Cost {
         let mut next = || numbers.next()?.ok();
         Some(Cost { wall: Duration::from_micros(next()?), cpu: Duration::from_micros(next()?), peak_kib: next()? })
     }
+}
+
+/// The middle one of what several runs have as a figure.
+///
+/// # Panics
+/// When there is no run, or a figure is no number.
+pub(crate) fn median<R, F: Copy + PartialOrd>(runs: &[R], figure: impl Fn(&R) -> F) -> F {
+    let mut figures: Vec<F> = runs.iter().map(figure).collect();
+    figures.sort_by(|one, other| one.partial_cmp(other).expect("a figure is a number"));
+    figures[figures.len() / 2]
 }
 
 /// A program to be measured, in an environment that holds `PATH` and what is added.

@@ -9,6 +9,7 @@ use self::served::{Served, ServerKind};
 use super::table::Table;
 use super::{Bench, output};
 use crate::failure::Failure;
+use crate::measure::median;
 
 const CALLS: [&str; 5] = ["GetParameter", "GetParameters", "DescribeParameters", "GetParametersByPath", "PutParameter"];
 /// How often each server has its turn.
@@ -105,18 +106,12 @@ impl Load {
     /// # Panics
     /// When there is none.
     fn typical(runs: &[Self]) -> Self {
-        let sorted = |figure: fn(&Self) -> f64| {
-            let mut figures: Vec<f64> = runs.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures
-        };
-        let median = |figure| sorted(figure)[runs.len() / 2];
         Self {
-            cpu_microseconds: median(|run| run.cpu_microseconds),
-            rate: median(|run| run.rate),
-            p50_ms: median(|run| run.p50_ms),
-            p99_ms: median(|run| run.p99_ms),
-            peak_mib: sorted(|run| run.peak_mib)[runs.len() - 1],
+            cpu_microseconds: median(runs, |run| run.cpu_microseconds),
+            rate: median(runs, |run| run.rate),
+            p50_ms: median(runs, |run| run.p50_ms),
+            p99_ms: median(runs, |run| run.p99_ms),
+            peak_mib: runs.iter().map(|run| run.peak_mib).fold(0.0, f64::max),
         }
     }
 
