@@ -10,6 +10,7 @@ mod credential_trail;
 mod failure;
 mod http_client;
 mod key_management;
+mod object_storage;
 mod permission;
 mod request;
 mod response;

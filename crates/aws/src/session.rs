@@ -16,14 +16,18 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use jiff::{SignedDuration, Timestamp};
+use object_store::aws::AwsCredentialProvider;
+use object_store::client::HttpConnector;
 use parados_parameter::{Clock, SystemClock};
 
 use crate::credential_cache::CredentialCache;
 use crate::credential_trail::CredentialTrail;
 use crate::failure::Failure;
+use crate::http_client::{self, Connectors};
+use crate::object_storage::{Connections, Credentials};
 use crate::server_clock::{OurClock, ServerClock};
 use crate::session_error::SessionError;
-use crate::{AwsKeyManagement, AwsStore, http_client};
+use crate::{AwsKeyManagement, AwsStore};
 
 /// How far off the clock may be: AWS refuses signatures that are older, or younger.
 pub const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -60,6 +64,7 @@ pub struct Identity {
 #[derive(Clone)]
 pub struct Session {
     config: SdkConfig,
+    connectors: Connectors,
     credentials: SharedCredentialsProvider,
     identity: Identity,
     region: String,
@@ -83,7 +88,8 @@ impl Session {
     /// # Errors
     /// [`SessionError`], a different one for each cause, with what to do.
     pub async fn connect(options: SessionOptions) -> Result<Self, SessionError> {
-        let client = http_client::shared();
+        let connectors = Connectors::default();
+        let client = connectors.client();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(http_client::timeouts())
             .http_client(client.clone());
@@ -102,7 +108,7 @@ impl Session {
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
         }
         let tried = CredentialTrail::observe(&options);
-        Self::open(config, options, tried, Arc::new(SystemClock)).await
+        Self::open(config, connectors, options, tried, Arc::new(SystemClock)).await
     }
 
     /// As [`connect`](Self::connect), from a configuration that is loaded already; `options.profile` and, where the
@@ -117,12 +123,14 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let region = config.region().cloned().or_else(|| options.region.clone().map(Region::new));
         let mut config = config.into_builder().region(region);
-        config.set_http_client(Some(http_client::shared())).set_timeout_config(Some(http_client::timeouts()));
-        Self::open(config.build(), options, CredentialTrail::given(), clock).await
+        let connectors = Connectors::default();
+        config.set_http_client(Some(connectors.client())).set_timeout_config(Some(http_client::timeouts()));
+        Self::open(config.build(), connectors, options, CredentialTrail::given(), clock).await
     }
 
     async fn open(
         config: SdkConfig,
+        connectors: Connectors,
         options: SessionOptions,
         tried: CredentialTrail,
         clock: Arc<dyn Clock>,
@@ -142,7 +150,7 @@ impl Session {
         };
         let (identity, clock_skew) = identify(&config, &tried, &clock).await?;
         let credentials = config.credentials_provider().ok_or(SessionError::NoCredentials { tried })?;
-        Ok(Self { config, credentials, identity, region, clock, clock_skew })
+        Ok(Self { config, connectors, credentials, identity, region, clock, clock_skew })
     }
 
     /// Who STS says that this is.
@@ -171,10 +179,16 @@ impl Session {
         self.config.to_builder().retry_config(RetryConfig::disabled()).build()
     }
 
-    /// The credentials, the role's where one was assumed; kept until five minutes before they expire, so that they can be
-    /// asked for before each request.
-    pub fn credentials(&self) -> SharedCredentialsProvider {
-        self.credentials.clone()
+    /// The credentials, the role's where one was assumed, as `object_store` asks for them before each request of S3; kept until
+    /// five minutes before they expire.
+    pub fn object_store_credentials(&self) -> AwsCredentialProvider {
+        Arc::new(Credentials(self.credentials.clone()))
+    }
+
+    /// What carries `object_store`'s requests to S3, over the connections of all other calls. Its settings of timeouts, proxies and
+    /// roots do not count there.
+    pub fn object_store_connector(&self) -> impl HttpConnector {
+        Connections(self.connectors.own())
     }
 
     /// The endpoint that the environment or the profile sets for a service (`"S3"`, by the id that the AWS CLI has for it):

@@ -6,6 +6,7 @@ mod wire;
 
 mod failures;
 mod key_management;
+mod object_storage;
 mod sessions;
 mod stores;
 

@@ -62,8 +62,8 @@ async fn the_identity_is_the_first_thing_asked() {
     assert!(session.clock_skew().abs() < MAX_CLOCK_SKEW);
     assert_eq!(session.endpoint_url("S3"), Some(moto.url()));
     assert_eq!(moto.calls().keys().collect::<Vec<_>>(), ["STS.GetCallerIdentity"]);
-    let keys = session.credentials().provide_credentials().await.unwrap();
-    assert_eq!(keys.access_key_id(), "testing");
+    let keys = session.object_store_credentials().get_credential().await.unwrap();
+    assert_eq!((keys.key_id.as_str(), keys.secret_key.as_str()), ("testing", "testing"));
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_role_of_another_account_is_assumed_once() {
     assert_eq!(session.identity().account, "222222222222");
     assert!(session.identity().arn.ends_with(":assumed-role/backup/parados"), "{}", session.identity().arn);
     session.store().describe(&DescribeRequest::default()).await.unwrap();
-    session.credentials().provide_credentials().await.unwrap();
+    session.object_store_credentials().get_credential().await.unwrap();
     assert_eq!(moto.calls()["STS.AssumeRole"], 1);
     assert_eq!(moto.calls()["STS.GetCallerIdentity"], 1);
 }

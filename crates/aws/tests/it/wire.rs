@@ -11,6 +11,8 @@ pub(crate) enum Answer {
     Body(u16, String),
     /// A body that is said to be longer than what comes before the connection ends.
     Truncated(String),
+    /// A body that is said to be longer than what comes, and no end of the connection.
+    Stall(String),
     /// The end of the connection.
     HangUp,
     /// Nothing, for ever.
@@ -41,6 +43,7 @@ struct State {
     answer: Answer,
     identity: Answer,
     asked: Vec<(String, String)>,
+    heads: Vec<String>,
 }
 
 impl Wire {
@@ -51,6 +54,7 @@ impl Wire {
             answer: Answer::Body(200, "{}".into()),
             identity: Answer::Body(200, IDENTITY.into()),
             asked: Vec::new(),
+            heads: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
@@ -80,16 +84,22 @@ impl Wire {
     pub(crate) fn asked(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
+
+    /// The request line and the headers of the same.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().heads)
+    }
 }
 
 fn serve(stream: &TcpStream, state: &Mutex<State>) {
-    let Some((target, body)) = read_request(stream) else { return };
+    let Some((head, target, body)) = read_request(stream) else { return };
     let answer = {
         let mut state = state.lock().unwrap();
         if body.contains("Action=GetCallerIdentity") {
             state.identity.clone()
         } else {
             state.asked.push((target, body));
+            state.heads.push(head);
             state.answer.clone()
         }
     };
@@ -101,22 +111,31 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
     match answer {
         Answer::Body(status, body) => write(status, body.len(), &body),
         Answer::Truncated(body) => write(200, body.len() + 100, &body),
+        Answer::Stall(body) => {
+            write(200, body.len() + 100, &body);
+            park();
+        }
         Answer::HangUp => {}
-        Answer::Silence => loop {
-            std::thread::park();
-        },
+        Answer::Silence => park(),
     }
 }
 
-/// The operation (`X-Amz-Target` after its dot) and the body.
-fn read_request(stream: &TcpStream) -> Option<(String, String)> {
+fn park() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// The head, the operation (`X-Amz-Target` after its dot) and the body.
+fn read_request(stream: &TcpStream) -> Option<(String, String, String)> {
     let mut reader = BufReader::new(stream);
-    let (mut target, mut length) = (String::new(), 0);
+    let (mut head, mut target, mut length) = (String::new(), String::new(), 0);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
+        head += &line;
         let Some((header, value)) = line.trim_end().split_once(':') else {
             if line.trim_end().is_empty() {
                 break;
@@ -131,5 +150,5 @@ fn read_request(stream: &TcpStream) -> Option<(String, String)> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((target, String::from_utf8(body).ok()?))
+    Some((head, target, String::from_utf8(body).ok()?))
 }

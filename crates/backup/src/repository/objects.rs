@@ -16,6 +16,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::client::HttpConnector;
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -52,6 +53,8 @@ pub struct OpenOptions {
 pub struct S3Options {
     /// Who signs.
     pub credentials: AwsCredentialProvider,
+    /// What carries the requests.
+    pub connector: Arc<dyn HttpConnector>,
     /// The bucket's Region.
     pub region: String,
     /// Where S3 is, when it is not AWS's own for the Region. `http://` is allowed here.
@@ -366,7 +369,7 @@ fn open_s3(bucket: &Bucket, options: &S3Options) -> object_store::Result<object_
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         // A bucket whose object lock retains by default refuses an upload without one.
         .with_checksum_algorithm(Checksum::SHA256)
-        .with_http_connector(ConditionalCompletion)
+        .with_http_connector(ConditionalCompletion(Arc::clone(&options.connector)))
         // Few objects are deleted, and not every store knows how to delete many at once.
         .with_disable_bulk_delete(true)
         .with_retry(retry());
@@ -429,6 +432,8 @@ fn prefixed(store: impl ObjectStore, bucket: &Bucket) -> Arc<dyn ObjectStore> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use object_store::client::ReqwestConnector;
+
     use super::*;
 
     #[test]
@@ -465,7 +470,8 @@ mod tests {
             let server_side_encryption = ServerSideEncryption::Aes256;
             let (region, told) = (region.to_owned(), told.map(ToOwned::to_owned));
             let credentials = Arc::clone(&credentials);
-            endpoint(&S3Options { credentials, region, endpoint: told, use_fips, server_side_encryption })
+            let connector = Arc::new(ReqwestConnector::default());
+            endpoint(&S3Options { credentials, connector, region, endpoint: told, use_fips, server_side_encryption })
         };
         assert_eq!(at("eu-west-1", false, None), None);
         assert_eq!(at("us-gov-west-1", true, None).unwrap(), "https://s3-fips.us-gov-west-1.amazonaws.com");

@@ -4,19 +4,19 @@
 //! on the way out. It is not among the signed headers, and need not be: SigV4 wants `host` and `x-amz-*` signed, and lets
 //! others be.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
-};
+use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService};
 use object_store::{ClientOptions, HeaderValue};
 
-/// Makes clients that complete uploads conditionally.
+/// Makes clients of another connector complete uploads conditionally.
 #[derive(Debug)]
-pub(super) struct ConditionalCompletion;
+pub(super) struct ConditionalCompletion(pub(super) Arc<dyn HttpConnector>);
 
 impl HttpConnector for ConditionalCompletion {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
+        let inner = self.0.connect(options)?;
         Ok(HttpClient::new(ConditionalService { inner }))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use object_store::StaticCredentialProvider;
 use object_store::aws::AwsCredential;
+use object_store::client::ReqwestConnector;
 use parados_backup::repository::{
     Access, Finished, OpenOptions, PART_BYTES, RemovalDraft, Repository, RepositoryError, RepositoryUrl, S3Options,
     ServerSideEncryption, SnapshotFilter,
@@ -23,6 +24,7 @@ fn options(endpoint: String, server_side_encryption: ServerSideEncryption) -> Op
     OpenOptions {
         s3: Some(S3Options {
             credentials: Arc::new(StaticCredentialProvider::new(credential)),
+            connector: Arc::new(ReqwestConnector::default()),
             region: "eu-west-1".into(),
             endpoint: Some(endpoint),
             use_fips: false,

@@ -1,15 +1,12 @@
 //! Opens repositories.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use jiff::Timestamp;
-use object_store::aws::{AwsCredential, resolve_bucket_region};
+use object_store::ClientOptions;
+use object_store::aws::resolve_bucket_region;
 use object_store::memory::InMemory;
-use object_store::{ClientOptions, CredentialProvider};
 use parados_aws::Session;
 use parados_backup::repository::{
     Completion, Objects, OpenOptions, Repository, RepositoryError, RepositoryUrl, S3Options, ServerSideEncryption,
@@ -159,7 +156,8 @@ async fn options(
         (None, _, _) => String::new(),
     };
     let s3 = session.map(|session| S3Options {
-        credentials: Arc::new(SessionCredentials(session.credentials())),
+        credentials: session.object_store_credentials(),
+        connector: Arc::new(session.object_store_connector()),
         region,
         endpoint: session.endpoint_url("S3"),
         use_fips: session.use_fips(),
@@ -189,33 +187,6 @@ async fn bucket_region(bucket: &str, session: &Session) -> String {
         }
     }
     session.region().to_owned()
-}
-
-/// The session's credentials, as the object store asks for them before each request.
-struct SessionCredentials(SharedCredentialsProvider);
-
-impl fmt::Debug for SessionCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionCredentials")
-    }
-}
-
-#[async_trait]
-impl CredentialProvider for SessionCredentials {
-    type Credential = AwsCredential;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let credentials = self
-            .0
-            .provide_credentials()
-            .await
-            .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })?;
-        Ok(Arc::new(AwsCredential {
-            key_id: credentials.access_key_id().to_owned(),
-            secret_key: credentials.secret_access_key().to_owned(),
-            token: credentials.session_token().map(ToOwned::to_owned),
-        }))
-    }
 }
 
 #[cfg(test)]
