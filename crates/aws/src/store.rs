@@ -22,6 +22,9 @@ use crate::request;
 use crate::response::{self, Answer};
 use crate::session::Identity;
 
+/// Most resources of one answer of GetResources.
+const PAGE_OF_RESOURCES: i32 = 100;
+
 /// The Parameter Store of one account and Region.
 ///
 /// It does not retry, and it does not spare the quota: the decorators of `parados-parameter` do.
@@ -50,6 +53,13 @@ impl AwsStore {
             region: region.to_owned(),
             account: identity.account.clone(),
         }
+    }
+
+    /// The parameter that an ARN names, where it is one of this account and Region.
+    fn named(&self, arn: &str) -> Option<ParameterName> {
+        let Self { partition, region, account, .. } = self;
+        let name = arn.strip_prefix(&format!("arn:{partition}:ssm:{region}:{account}:parameter"))?;
+        name.starts_with('/').then(|| ParameterName::observed(name.to_owned()))
     }
 
     fn arn(&self, name: &ParameterName) -> String {
@@ -192,6 +202,28 @@ impl ParameterStore for AwsStore {
                 _ => return Ok(found),
             }
         }
+    }
+
+    async fn all_tags(&self) -> Result<Option<BTreeMap<ParameterName, Vec<Tag>>>, StoreError> {
+        const OPERATION: Operation = Operation::GetResources;
+        let call = self.tagging.get_resources().resource_type_filters("ssm:parameter");
+        let output = call.resources_per_page(PAGE_OF_RESOURCES).send().await.map_err(failed(OPERATION, ""))?;
+        if token(output.pagination_token).is_some() {
+            return Ok(None);
+        }
+        let answer = Answer { operation: OPERATION, subject: "" };
+        let mut found = BTreeMap::new();
+        for resource in output.resource_tag_mapping_list.unwrap_or_default() {
+            let tags = response::tags(resource.tags.unwrap_or_default().into_iter().map(|one| (one.key, one.value)));
+            let arn = answer.present(None, "a ResourceARN", resource.resource_arn)?;
+            let name = self
+                .named(&arn)
+                .ok_or_else(|| answer.invalid(None, format!("{arn} is no parameter of this account")))?;
+            if !tags.is_empty() {
+                found.insert(name, tags);
+            }
+        }
+        Ok(Some(found))
     }
 
     async fn list_tags(&self, name: &ParameterName) -> Result<Vec<Tag>, StoreError> {

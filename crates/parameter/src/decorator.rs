@@ -82,6 +82,11 @@ impl<I: Intercept> ParameterStore for I {
         self.around(call, || self.inner().tags(names)).await
     }
 
+    async fn all_tags(&self) -> Result<Option<BTreeMap<ParameterName, Vec<Tag>>>> {
+        let call = Call::new(Operation::GetResources, Subject::None);
+        self.around(call, || self.inner().all_tags()).await
+    }
+
     async fn list_tags(&self, name: &ParameterName) -> Result<Vec<Tag>> {
         let call = Call::new(Operation::ListTagsForResource, Subject::Name(name));
         self.around(call, || self.inner().list_tags(name)).await

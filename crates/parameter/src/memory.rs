@@ -120,6 +120,10 @@ impl ParameterStore for MemoryStore {
         self.state().tags(names)
     }
 
+    async fn all_tags(&self) -> Result<Option<BTreeMap<ParameterName, Vec<Tag>>>> {
+        Ok(self.state().all_tags())
+    }
+
     async fn list_tags(&self, name: &ParameterName) -> Result<Vec<Tag>> {
         self.state().list_tags(name)
     }

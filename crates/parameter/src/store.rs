@@ -83,6 +83,18 @@ pub trait ParameterStore: Debug + Send + Sync + 'static {
     /// [`list_tags`](Self::list_tags) may do.
     async fn tags(&self, names: &[ParameterName]) -> Result<BTreeMap<ParameterName, Vec<Tag>>>;
 
+    /// Reads the tags of all parameters that have some, where one answer holds them (Resource Groups Tagging GetResources, without
+    /// names): none where it does not. A parameter that is absent from the answer has no tags. Sorted by key.
+    ///
+    /// It spares the calls of [`tags`](Self::tags) where few of many parameters are tagged. A store whose listings say the tags needs it for nothing, and
+    /// may always answer none, as this default does.
+    ///
+    /// # Errors
+    /// AccessDenied, as [`tags`](Self::tags).
+    async fn all_tags(&self) -> Result<Option<BTreeMap<ParameterName, Vec<Tag>>>> {
+        Ok(None)
+    }
+
     /// Reads the tags of one parameter (ListTagsForResource), sorted by key.
     ///
     /// # Errors

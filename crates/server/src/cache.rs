@@ -296,6 +296,10 @@ impl ParameterStore for CachedStore {
         self.inner.tags(names).await
     }
 
+    async fn all_tags(&self) -> Result<Option<BTreeMap<ParameterName, Vec<Tag>>>, StoreError> {
+        self.inner.all_tags().await
+    }
+
     async fn list_tags(&self, name: &ParameterName) -> Result<Vec<Tag>, StoreError> {
         self.inner.list_tags(name).await
     }

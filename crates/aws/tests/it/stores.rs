@@ -11,6 +11,7 @@ use parados_parameter::{
 };
 use testkit::{Moto, aws_cli};
 
+use crate::wire::{Answer, Wire};
 use crate::{name, session};
 
 fn run(mut command: Command, arguments: &[&str]) {
@@ -88,6 +89,45 @@ async fn tags_that_come_in_pages_are_all_read() {
     assert_eq!(tags.len(), 52);
     assert_eq!(tags[&name("/many/51")][0].value(), "51");
     assert!(moto.calls()["ResourceGroupsTagging.GetResources"] > 1, "moto pages what AWS does not");
+}
+
+#[tokio::test]
+async fn all_tags_are_read_where_one_answer_holds_them() {
+    let moto = Moto::start();
+    let store = session(&moto.url()).await.store();
+    let put = async |text: &str, tags: Vec<Tag>| {
+        store.put(&PutRequest { tags, ..PutRequest::new(name(text), Secret::new("v")) }).await.unwrap();
+    };
+    put("/untagged", vec![]).await;
+    put("flat", vec![Tag::new("team", "a").unwrap()]).await;
+    put("/deep/er", vec![Tag::new("team", "b").unwrap(), Tag::new("cost", "").unwrap()]).await;
+    let all = store.all_tags().await.unwrap().unwrap();
+    assert_eq!(all.len(), 2);
+    for (name, tags) in all {
+        assert_eq!(store.list_tags(&name).await.unwrap(), tags, "{name}");
+    }
+    assert_eq!(moto.calls()["ResourceGroupsTagging.GetResources"], 1);
+}
+
+#[tokio::test]
+async fn tags_of_what_is_no_parameter_are_refused() {
+    let wire = Wire::start();
+    let store = session(wire.url()).await.store();
+    let answer = |arn: &str, token: &str| {
+        let tags = r#"[{"Key":"k","Value":"v"}]"#;
+        format!(r#"{{"PaginationToken":"{token}","ResourceTagMappingList":[{{"ResourceARN":"{arn}","Tags":{tags}}}]}}"#)
+    };
+    let ours = "arn:aws:ssm:eu-west-1:123456789012:parameter/a/b";
+    wire.answer(Answer::Body(200, answer(ours, "")));
+    assert_eq!(store.all_tags().await.unwrap().unwrap().into_keys().collect::<Vec<_>>(), [name("/a/b")]);
+    assert_eq!(wire.asked()[0].1, r#"{"ResourcesPerPage":100,"ResourceTypeFilters":["ssm:parameter"]}"#);
+    wire.answer(Answer::Body(200, answer(ours, "more")));
+    assert_eq!(store.all_tags().await, Ok(None));
+    for other in ["arn:aws:ssm:eu-west-1:999999999999:parameter/a/b", "arn:aws:ssm:eu-west-1:123456789012:parameterx"] {
+        wire.answer(Answer::Body(200, answer(other, "")));
+        let error = store.all_tags().await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::InvalidResponse, "{error}");
+    }
 }
 
 #[tokio::test]

@@ -232,8 +232,13 @@ async fn a_second_run_reads_only_what_changed_and_writes_everything(
 
     let second = bench.back_up().await;
     assert_eq!((second.verdict, second.parameter_count, second.reused), (Verdict::Complete, 500, 500));
-    let tags = if annotated { 0 } else { 5 };
-    assert_eq!(second.calls, 10 + tags, "N/50 calls to list, N/100 for the tags: {:?}", second.calls_by_operation);
+    let tags = if annotated { 0 } else { 1 };
+    assert_eq!(
+        second.calls,
+        10 + tags,
+        "N/50 calls to list, one for the tags of the few: {:?}",
+        second.calls_by_operation
+    );
 
     bench.put("/shop/dev/p00001", "changed").await;
     bench.put("/shop/dev/new", "new").await;
@@ -480,6 +485,52 @@ async fn a_call_that_is_denied_altogether_fails_and_names_the_action(
     assert!(report.hints[0].contains(action), "{:?}", report.hints);
     assert!(bench.contents().await.is_empty());
     assert!(faulty.calls() < 150, "it does not go on asking: {}", faulty.calls());
+}
+
+/// Few tagged ones are read by one call, more by the hundred; each has its tags, whichever way.
+#[rstest]
+#[case::none(0, 1)]
+#[case::one_answer_holds_them(100, 1)]
+#[case::one_answer_does_not(101, 1 + 3)]
+#[tokio::test]
+async fn tags_cost_one_call_where_few_are_tagged(#[case] tagged: usize, #[case] calls: u64) {
+    let bench = Bench::new(false, true);
+    bench.fill(250).await;
+    let tag_of = |number: usize| Tag::parse(&format!("number={number}")).unwrap();
+    let numbers = || (0..tagged).map(|number| number * 2);
+    for number in numbers() {
+        bench.store.tag(&name(&format!("/shop/dev/p{number:05}")), &[tag_of(number)]).await.unwrap();
+    }
+    let report = bench.back_up_with(|request| request.with_labels = false).await;
+    assert_eq!((report.verdict, report.parameter_count), (Verdict::Complete, 250));
+    assert_eq!(report.calls_by_operation["GetResources"], calls);
+    let records = bench.records(&report.key.unwrap()).await;
+    let expected: BTreeMap<_, _> =
+        numbers().map(|number| (name(&format!("/shop/dev/p{number:05}")), vec![tag_of(number)])).collect();
+    for (name, record) in records {
+        assert_eq!(record.tags.unwrap(), expected.get(&name).cloned().unwrap_or_default(), "{name}");
+    }
+    // What is taken over has its tags read too.
+    bench.store.tag(&name("/shop/dev/p00249"), &[tag_of(7)]).await.unwrap();
+    let again = bench.back_up_with(|request| request.with_labels = false).await;
+    assert_eq!((again.reused, again.verdict), (250, Verdict::Complete));
+    let records = bench.records(&again.key.unwrap()).await;
+    assert_eq!(records[&name("/shop/dev/p00249")].tags.as_deref(), Some(&[tag_of(7)][..]));
+}
+
+#[tokio::test]
+async fn tags_are_read_by_the_hundred_where_not_all_can_be_asked_for() {
+    let bench = Bench::new(false, true);
+    bench.fill(200).await;
+    bench.store.tag(&name("/shop/dev/p00150"), &[Tag::parse("a=b").unwrap()]).await.unwrap();
+    let not_once =
+        Fault::every(FaultEffect::Before(StoreErrorKind::InvalidResponse)).of(Operation::GetResources).nth(1);
+    let context =
+        bench.context_over(Arc::new(Faulty::new(bench.store.clone(), [not_once])), bench.objects.clone()).await;
+    let report = backup(&context, &bench.request(), &crate::event::NoObserver).await;
+    assert_eq!(report.verdict, Verdict::Complete, "{report:?}");
+    let records = bench.records(&report.key.unwrap()).await;
+    assert_eq!(records[&name("/shop/dev/p00150")].tags.as_ref().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use futures::{StreamExt, future, stream};
 use parados_parameter::reading::history_all;
 use parados_parameter::{
-    GetManyOutcome, HistoryEntry, MAX_GET_NAMES, Operation, Parameter, ParameterMetadata, ParameterName, QuotaGroup,
-    Result, SharedStore, StoreError, StoreErrorKind, Tag,
+    GetManyOutcome, HistoryEntry, MAX_GET_NAMES, MAX_TAG_NAMES, Operation, Parameter, ParameterMetadata, ParameterName,
+    QuotaGroup, Result, SharedStore, StoreError, StoreErrorKind, Tag,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::previous::Unchanged;
 use super::{CollectRequest, Collected, Listed, ReadChunk, assemble};
@@ -50,6 +50,8 @@ pub(super) struct Reader<'a> {
     answers: Mutex<BTreeMap<Operation, Answers>>,
     outages: AtomicU32,
     list_tags_one_by_one: AtomicBool,
+    /// The tags of all parameters that have some, where those are few.
+    all_tags: OnceCell<Option<BTreeMap<ParameterName, Vec<Tag>>>>,
     fatal: OnceLock<StoreError>,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Reader<'a> {
             answers: Mutex::default(),
             outages: AtomicU32::new(0),
             list_tags_one_by_one: AtomicBool::new(false),
+            all_tags: OnceCell::new(),
             fatal: OnceLock::new(),
         }
     }
@@ -230,7 +233,7 @@ impl<'a> Reader<'a> {
             return BTreeMap::new();
         }
         if !self.list_tags_one_by_one.load(Ordering::Relaxed) {
-            match self.call(Operation::GetResources, self.store.tags(&names)).await {
+            match self.tags(&names).await {
                 Ok(tags) => return tags.into_iter().map(|(name, tags)| (name, Ok(tags))).collect(),
                 // Not allowed, or not to be reached: a network may have an endpoint for Parameter Store and none for this.
                 Err(error) if is_out_of_reach(error.kind) => self.list_tags_one_by_one.store(true, Ordering::Relaxed),
@@ -242,6 +245,26 @@ impl<'a> Reader<'a> {
             (name, tags.map_err(|error| error.to_string()))
         });
         stream::iter(each).buffer_unordered(CALLS_IN_FLIGHT).collect().await
+    }
+
+    /// The tags of up to a hundred parameters. Where there are more to come, all that there are may be known by one call.
+    async fn tags(&self, names: &[ParameterName]) -> Result<BTreeMap<ParameterName, Vec<Tag>>> {
+        let all = match names.len() < MAX_TAG_NAMES {
+            true => self.all_tags.get(),
+            false => {
+                let call = || async {
+                    match self.call(Operation::GetResources, self.store.all_tags()).await {
+                        Err(error) if !is_out_of_reach(error.kind) => Ok(None),
+                        outcome => outcome,
+                    }
+                };
+                Some(self.all_tags.get_or_try_init(call).await?)
+            }
+        };
+        match all.and_then(Option::as_ref) {
+            Some(all) => Ok(names.iter().filter_map(|name| Some((name.clone(), all.get(name)?.clone()))).collect()),
+            None => self.call(Operation::GetResources, self.store.tags(names)).await,
+        }
     }
 
     /// Makes a call, a bounded number at once, and keeps account of what its outcome says about the store.

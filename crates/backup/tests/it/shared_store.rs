@@ -84,6 +84,10 @@ impl ParameterStore for Shared {
         self.before(Operation::GetResources, names).await.tags(names).await
     }
 
+    async fn all_tags(&self) -> Result<Option<BTreeMap<ParameterName, Vec<Tag>>>> {
+        self.before(Operation::GetResources, &[]).await.all_tags().await
+    }
+
     async fn list_tags(&self, name: &ParameterName) -> Result<Vec<Tag>> {
         self.one(Operation::ListTagsForResource, name).await.list_tags(name).await
     }

@@ -6,8 +6,8 @@ use super::act::{
 };
 use super::{Promise, promise};
 use crate::{
-    Description, HistoryRequest, Label, Operation, ParameterReference, ParameterType, PutRequest, SharedStore,
-    StoreErrorKind, VersionReference,
+    Description, HistoryRequest, Label, MAX_TAG_NAMES, Operation, ParameterReference, ParameterType, PutRequest,
+    SharedStore, StoreErrorKind, VersionReference,
 };
 
 pub(super) const PROMISES: &[Promise] = &[
@@ -36,6 +36,7 @@ pub(super) const PROMISES: &[Promise] = &[
         tags_are_read_together,
         "A parameter without tags, or that does not exist, is absent from the answer. Sorted by key."
     ),
+    promise!(all_tags_are_all_or_none, "A parameter that is absent from the answer has no tags."),
     promise!(tags_check_their_names, "Validation when there are none or too many names"),
     promise!(list_tags_says_what_is_not_there, "Reads the tags of one parameter (ListTagsForResource), sorted by key."),
     promise!(
@@ -156,6 +157,22 @@ async fn tags_are_read_together(store: SharedStore) {
     let tags = store.tags(&asked).await.unwrap_or_else(|error| panic!("{error}"));
     let expected = [(name("/a"), vec![tag("a", "1"), tag("b", "2")]), (name("/b"), vec![tag("c", "")])];
     assert_eq!(tags, expected.into_iter().collect());
+}
+
+async fn all_tags_are_all_or_none(store: SharedStore) {
+    let all = async || store.all_tags().await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(all().await.unwrap_or_default().is_empty());
+    create(&*store, &["/untagged"]).await;
+    put(&*store, PutRequest { tags: vec![tag("b", "2"), tag("a", "1")], ..request("/a", "v") }).await;
+    put(&*store, PutRequest { tags: vec![tag("c", "")], ..request("b", "v") }).await;
+    if let Some(tags) = all().await {
+        let expected = [(name("/a"), vec![tag("a", "1"), tag("b", "2")]), (name("b"), vec![tag("c", "")])];
+        assert_eq!(tags, expected.into_iter().collect());
+    }
+    for number in 2..=MAX_TAG_NAMES {
+        put(&*store, PutRequest { tags: vec![tag("a", "1")], ..request(&format!("/many/{number}"), "v") }).await;
+    }
+    assert_eq!(all().await, None, "one answer holds a hundred");
 }
 
 async fn tags_check_their_names(store: SharedStore) {

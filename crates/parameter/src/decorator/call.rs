@@ -124,6 +124,14 @@ impl Answer for BTreeMap<ParameterName, Vec<Tag>> {
     }
 }
 
+impl<T: Answer> Answer for Option<T> {
+    fn truncate(&mut self) {
+        if let Some(answer) = self {
+            answer.truncate();
+        }
+    }
+}
+
 impl Answer for Vec<Tag> {
     fn truncate(&mut self) {
         self.pop();

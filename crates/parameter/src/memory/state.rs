@@ -8,8 +8,9 @@ use super::MemoryStoreOptions;
 use crate::error::Result;
 use crate::rules::{self, Occupancy, Retention};
 use crate::{
-    Annotations, GetManyOutcome, Label, LabelOutcome, Operation, Parameter, ParameterMetadata, ParameterName,
-    ParameterReference, PutOutcome, PutRequest, Secret, Tag, Tier, UnlabelOutcome, Version, VersionReference,
+    Annotations, GetManyOutcome, Label, LabelOutcome, MAX_TAG_NAMES, Operation, Parameter, ParameterMetadata,
+    ParameterName, ParameterReference, PutOutcome, PutRequest, Secret, Tag, Tier, UnlabelOutcome, Version,
+    VersionReference,
 };
 
 /// Every parameter, by its name without the leading `/`.
@@ -108,6 +109,13 @@ impl State {
         rules::check_tags(names)?;
         let tagged = |name: &ParameterName| Some(self.find(name)?.tags.clone()).filter(|tags| !tags.is_empty());
         Ok(names.iter().filter_map(|name| Some((name.clone(), tagged(name)?))).collect())
+    }
+
+    pub(super) fn all_tags(&self) -> Option<BTreeMap<ParameterName, Vec<Tag>>> {
+        let tagged = self.parameters.values().filter(|stored| !stored.tags.is_empty());
+        let all: BTreeMap<_, _> =
+            tagged.map(|stored| (stored.newest().metadata.name.clone(), stored.tags.clone())).collect();
+        (all.len() <= MAX_TAG_NAMES).then_some(all)
     }
 
     pub(super) fn list_tags(&self, name: &ParameterName) -> Result<Vec<Tag>> {
