@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that one attempt of a call may take, from its signature to the last byte of its answer.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The timeouts of every call.
+/// The timeouts of every call. Each answer is read whole within the attempt's, so the SDK has no need to watch how fast it comes besides.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -92,6 +93,7 @@ impl Session {
         let client = connectors.client();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(http_client::timeouts())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(client.clone());
         if let Some(profile) = &options.profile {
             loader = loader.profile_name(profile);
@@ -125,6 +127,7 @@ impl Session {
         let mut config = config.into_builder().region(region);
         let connectors = Connectors::default();
         config.set_http_client(Some(connectors.client())).set_timeout_config(Some(http_client::timeouts()));
+        config.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
         Self::open(config.build(), connectors, options, CredentialTrail::given(), clock).await
     }
 
