@@ -5,12 +5,14 @@ mod client;
 mod connection;
 mod process;
 mod signed;
+mod sockets;
 
 use std::time::{Duration, Instant};
 
 use self::client::drive;
 use self::process::cpu_and_peak;
 use self::signed::Signer;
+pub(crate) use self::sockets::read_all;
 use crate::Outcome;
 
 /// Reads that are made in advance; they are sent over and over.

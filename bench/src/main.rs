@@ -6,6 +6,7 @@
 //! * `restore` restores as many under them;
 //! * `change DIRECTORY N` puts every Nth parameter of a store anew, and deletes one and makes one;
 //! * `store DIRECTORY N` says what puts and gets of such a store cost, from one caller and from several at once;
+//! * `sockets ENDPOINT` reads a store in full over bare sockets, which is the least that it can cost;
 //! * `load-fill` and `load CALL CONNECTIONS SECONDS PID` are a client of a parameter store that is served (`load::LoadOptions` says what
 //!   of the environment they read);
 //! * `throw-away N` puts so many into a store that is thrown away, reads them, and says how long both took.
@@ -53,13 +54,14 @@ fn run(arguments: &[&str]) -> Outcome<()> {
             runtime.build()?.block_on(tokio::task::LocalSet::new().run_until(all))
         }
         ["quota"] => runtime.start_paused(true).build()?.block_on(quota::print(10_000)),
+        ["sockets", endpoint] => load::read_all(endpoint),
         ["load-fill"] => load::fill(&load_options()?),
         ["load", call, connections, seconds, pid] => {
             load::load(&load_options()?, call, connections.parse()?, seconds.parse()?, pid.parse()?)
         }
         _ => Err(
             "usage: bench fill|change|store DIRECTORY N | stages DIRECTORY RECIPIENT | throw-away N | quota | restore \
-                  | load-fill | load CALL CONNECTIONS SECONDS PID"
+                  | sockets ENDPOINT | load-fill | load CALL CONNECTIONS SECONDS PID"
                 .into(),
         ),
     }

@@ -1,4 +1,4 @@
-//! A connection over which one request follows the other, opened anew where the server closes it. It never blocks but to connect.
+//! A connection over which one request follows the other, opened anew where the server closes it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -25,10 +25,17 @@ enum Length {
 }
 
 impl Connection {
+    /// One that never blocks but to connect.
     pub(super) fn open(address: &str) -> Outcome<Self> {
+        let connection = Self::blocking(address)?;
+        connection.stream.set_nonblocking(true)?;
+        Ok(connection)
+    }
+
+    /// One that waits for what it reads.
+    pub(super) fn blocking(address: &str) -> Outcome<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
         Ok(Self { stream, answer: Vec::with_capacity(64 * 1024), length: Length::Unknown })
     }
 
@@ -67,6 +74,11 @@ impl Connection {
             return Err(String::from_utf8_lossy(&self.answer).into());
         }
         Ok(is_whole)
+    }
+
+    /// The body of an answer that is whole and not chunked.
+    pub(super) fn body(&self) -> &[u8] {
+        memmem::find(&self.answer, b"\r\n\r\n").map_or(&[], |end| &self.answer[end + 4..])
     }
 
     /// Whether the server closes it after the answer that was read.

@@ -1,4 +1,4 @@
-//! Against moto, which has no quotas: `parados backup` of everything beside a boto3 loop, the AWS CLI and ssm-diff.
+//! Against moto, which has no quotas: `parados backup` of everything beside a boto3 loop, the AWS CLI, ssm-diff and the calls alone.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,16 +25,24 @@ fn compare(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> 
     fill.arg(script("fill.py")).args([&parameters.to_string(), BUCKET]).envs(moto.env());
     output(&mut fill)?;
     let mut table = Table::new(format!("moto, {parameters} parameters, read in full"));
-    for peer in peers(bench, parameters)? {
-        let mut costs = Vec::new();
-        let before = calls(&moto);
-        for run in 0..runs {
+    let peers = peers(bench, parameters, &moto)?;
+    // In turns, so that what else the machine does weighs on each alike.
+    let mut measured: Vec<(Vec<Cost>, u64)> = vec![Default::default(); peers.len()];
+    for run in 0..runs {
+        for (peer, (costs, made)) in peers.iter().zip(&mut measured) {
+            let before = calls(&moto);
             costs.push(peer.probe(&moto, run)?.run()?);
+            *made = calls(&moto) - before;
         }
-        let calls = (calls(&moto) - before) / u64::from(runs);
-        table.row(peer.name, Cost::typical(&costs), Some(calls));
+    }
+    for (peer, (costs, made)) in peers.iter().zip(&measured) {
+        table.row(peer.name, Cost::typical(costs), Some(*made));
         table.note(format!("{}: `{}`", peer.name, peer.shown));
     }
+    table.note(
+        "bare sockets: the calls of Parameter Store that a backup makes, one after the other, not signed, and the values thrown away: the \
+         least that these calls can cost",
+    );
     table.note("moto describes 10 parameters a page whatever was asked; AWS gives 50");
     Ok(table)
 }
@@ -62,7 +70,7 @@ impl Peer {
     }
 }
 
-fn peers(bench: &Bench, parameters: u32) -> Result<Vec<Peer>, Failure> {
+fn peers(bench: &Bench, parameters: u32, moto: &Moto) -> Result<Vec<Peer>, Failure> {
     let folder = bench.folder.path();
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let mut peers = Vec::new();
@@ -107,5 +115,14 @@ fn peers(bench: &Bench, parameters: u32) -> Result<Vec<Peer>, Failure> {
         environment: vec![],
         shown: "ssm-diff -f FILE init".to_owned(),
     });
+    if bench.library.exists() {
+        peers.push(Peer {
+            name: "bare sockets",
+            program: bench.library.clone(),
+            arguments: vec!["sockets".to_owned(), moto.url()],
+            environment: vec![],
+            shown: "bench sockets ENDPOINT".to_owned(),
+        });
+    }
     Ok(peers)
 }
