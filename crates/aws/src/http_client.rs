@@ -69,9 +69,12 @@ impl ByScheme {
     fn new(settings: &HttpConnectorSettings) -> Self {
         let mut builder = ConnectorBuilder::default().connector_settings(settings.clone());
         builder.set_proxy_config(Some(ProxyConfig::from_env()));
-        let proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
-        let always_secure = proxies.iter().any(|name| env::var(name).is_ok_and(|url| url.starts_with("https://")));
-        Self { builder, always_secure, plain: OnceLock::new(), secure: OnceLock::new() }
+        Self {
+            builder,
+            always_secure: proxy_speaks_tls(|name| env::var(name).ok()),
+            plain: OnceLock::new(),
+            secure: OnceLock::new(),
+        }
     }
 }
 
@@ -93,6 +96,12 @@ impl HttpConnector for ByScheme {
     }
 }
 
+/// Whether the environment names a proxy for `http://` that is reached over TLS.
+fn proxy_speaks_tls(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    proxies.iter().any(|name| variable(name).is_some_and(|url| url.starts_with("https://")))
+}
+
 #[cfg(test)]
 mod tests {
     use aws_smithy_types::body::SdkBody;
@@ -112,6 +121,18 @@ mod tests {
         assert!(connector.secure.get().is_none());
         call(&connector, "https://127.0.0.1:1/").await;
         assert!(connector.secure.get().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_roots_are_read_for_a_proxy_that_is_reached_over_tls() {
+        let named = |name, url: &'static str| proxy_speaks_tls(move |asked| (asked == name).then(|| url.to_owned()));
+        assert!(named("http_proxy", "https://proxy:3128"));
+        assert!(named("ALL_PROXY", "https://proxy:3128"));
+        assert!(!named("http_proxy", "http://proxy:3128"));
+        assert!(!named("https_proxy", "https://proxy:3128"), "that one is for calls over TLS");
+        let connector = ByScheme { always_secure: true, ..ByScheme::new(&HttpConnectorSettings::default()) };
+        call(&connector, "http://127.0.0.1:1/").await;
+        assert!(connector.secure.get().is_some() && connector.plain.get().is_none());
     }
 
     #[test]

@@ -86,8 +86,8 @@ pub trait ParameterStore: Debug + Send + Sync + 'static {
     /// Reads the tags of all parameters that have some, where one answer holds them (Resource Groups Tagging GetResources, without
     /// names): none where it does not. A parameter that is absent from the answer has no tags. Sorted by key.
     ///
-    /// It spares the calls of [`tags`](Self::tags) where few of many parameters are tagged. A store whose listings say the tags needs it for nothing, and
-    /// may always answer none, as this default does.
+    /// It spares the calls of [`tags`](Self::tags) where few of many parameters are tagged. A store whose listings say the tags has
+    /// no use for it, and may always answer none, as this default does.
     ///
     /// # Errors
     /// AccessDenied, as [`tags`](Self::tags).
