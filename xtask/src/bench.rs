@@ -3,8 +3,8 @@
 
 mod embedded;
 mod infra;
-mod moto;
 mod page;
+mod peers;
 mod quota;
 mod recovery;
 mod startup;
@@ -49,9 +49,13 @@ impl Subject {
 
     fn parts(self) -> &'static [(&'static str, Part)] {
         match self {
-            Self::Backup => {
-                &[("moto", moto::run), ("quota", quota::run), ("embedded", embedded::run), ("startup", startup::run)]
-            }
+            Self::Backup => &[
+                ("moto", peers::run),
+                ("paged", peers::paged),
+                ("quota", quota::run),
+                ("embedded", embedded::run),
+                ("startup", startup::run),
+            ],
             Self::Infra => &[("stack", infra::stack)],
             Self::Store => &[("calls", store::calls), ("large", store::large)],
             Self::Recovery => &[

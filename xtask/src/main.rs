@@ -20,7 +20,7 @@ const USAGE: &str = "\
 usage: cargo xtask check [--fast]     everything that CI runs; --fast leaves out documentation and dependencies
        cargo xtask tidy               only the rules about sources, links and dependencies
        cargo xtask venv               only the virtual environment of the tests, and Azurite where there is npm
-       cargo xtask bench backup [--part moto|quota|embedded|startup] [--quick] [--keep-build] [--write]
+       cargo xtask bench backup [--part moto|paged|quota|embedded|startup] [--quick] [--keep-build] [--write]
        cargo xtask bench recovery [--part diff|restore|drill|verify] [--quick] [--keep-build] [--write]
        cargo xtask bench store [--part calls|large] [--quick] [--keep-build] [--write]
        cargo xtask bench infra [--quick] [--keep-build] [--write]";

@@ -1,10 +1,12 @@
-//! Against moto, which has no quotas: `parados backup` of everything beside a boto3 loop, the AWS CLI, ssm-diff and the calls alone.
+//! `parados backup` of everything beside a boto3 loop, the AWS CLI and ssm-diff: against moto, which has no quotas and pages as it likes, and
+//! against `parados store serve`, which pages as AWS does.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use testkit::Moto;
 
+use super::store::{Served, ServerKind};
 use super::table::Table;
 use super::{Bench, age_identity, output, python, script};
 use crate::failure::Failure;
@@ -13,32 +15,26 @@ use crate::venv;
 
 const BUCKET: &str = "parados-bench";
 
+/// Of a server, what a client's environment says.
+type Environment = Vec<(&'static str, String)>;
+
+/// Against moto.
 pub(super) fn run(bench: &Bench) -> Result<Vec<Table>, Failure> {
     // At 5,000 moto itself takes a third of a minute for each run, so that one has to do.
     let sizes: &[(u32, u32)] = if bench.quick { &[(500, 1)] } else { &[(500, 5), (5_000, 1)] };
-    sizes.iter().map(|&(parameters, runs)| compare(bench, parameters, runs)).collect()
+    sizes.iter().map(|&(parameters, runs)| beside_moto(bench, parameters, runs)).collect()
 }
 
-fn compare(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> {
+fn beside_moto(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> {
     let moto = Moto::start();
     let mut fill = Command::new(python());
     fill.arg(script("fill.py")).args([&parameters.to_string(), BUCKET]).envs(moto.env());
     output(&mut fill)?;
+    let calls = || Some(moto.calls().values().sum());
+    let mut peers = peers(bench, &format!("s3://{BUCKET}"), &format!("moto-{parameters}"))?;
+    peers.extend(bare_sockets(bench, &moto.url()));
     let mut table = Table::new(format!("moto, {parameters} parameters, read in full"));
-    let peers = peers(bench, parameters, &moto)?;
-    // In turns, so that what else the machine does weighs on each alike.
-    let mut measured: Vec<(Vec<Cost>, u64)> = vec![Default::default(); peers.len()];
-    for run in 0..runs {
-        for (peer, (costs, made)) in peers.iter().zip(&mut measured) {
-            let before = calls(&moto);
-            costs.push(peer.probe(&moto, run)?.run()?);
-            *made = calls(&moto) - before;
-        }
-    }
-    for (peer, (costs, made)) in peers.iter().zip(&measured) {
-        table.row(peer.name, Cost::typical(costs), Some(*made));
-        table.note(format!("{}: `{}`", peer.name, peer.shown));
-    }
+    compare(&mut table, &peers, &moto.env(), runs, calls)?;
     table.note(
         "bare sockets: the calls of Parameter Store that a backup makes, one after the other, not signed, and the values thrown away: the \
          least that these calls can cost",
@@ -47,8 +43,47 @@ fn compare(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> 
     Ok(table)
 }
 
-fn calls(moto: &Moto) -> u64 {
-    moto.calls().values().sum()
+/// Against `parados store serve`.
+pub(super) fn paged(bench: &Bench) -> Result<Vec<Table>, Failure> {
+    if !bench.parados.exists() || !bench.library.exists() {
+        return Ok(Vec::new());
+    }
+    let sizes: &[(u32, u32)] = if bench.quick { &[(500, 1)] } else { &[(500, 5), (5_000, 5)] };
+    sizes.iter().map(|&(parameters, runs)| beside_pages_of_fifty(bench, parameters, runs)).collect()
+}
+
+fn beside_pages_of_fifty(bench: &Bench, parameters: u32, runs: u32) -> Result<Table, Failure> {
+    let server = Served::start(bench, ServerKind::Parados, parameters)?;
+    server.fill()?;
+    let peers = peers(bench, &format!("file://{}", bench.folder.path().display()), &format!("paged-{parameters}"))?;
+    let mut table = Table::new(format!("pages as AWS's, {parameters} parameters, read in full"));
+    compare(&mut table, &peers, &server.aws_environment(), runs, || None)?;
+    table.note(format!("served by `{}`, which describes 50 parameters a page, as AWS does", server.shown()));
+    Ok(table)
+}
+
+/// Runs each peer so often. `calls` says how many calls the server had so far, where it counts them.
+fn compare(
+    table: &mut Table,
+    peers: &[Peer],
+    environment: &Environment,
+    runs: u32,
+    calls: impl Fn() -> Option<u64>,
+) -> Result<(), Failure> {
+    // In turns, so that what else the machine does weighs on each alike.
+    let mut measured: Vec<(Vec<Cost>, Option<u64>)> = vec![Default::default(); peers.len()];
+    for run in 0..runs {
+        for (peer, (costs, made)) in peers.iter().zip(&mut measured) {
+            let before = calls();
+            costs.push(peer.probe(environment, run)?.run()?);
+            *made = calls().zip(before).map(|(after, before)| after - before);
+        }
+    }
+    for (peer, (costs, made)) in peers.iter().zip(&measured) {
+        table.row(peer.name, Cost::typical(costs), *made);
+        table.note(format!("{}: `{}`", peer.name, peer.shown));
+    }
+    Ok(())
 }
 
 /// One of those that are compared.
@@ -62,15 +97,16 @@ struct Peer {
 }
 
 impl Peer {
-    fn probe(&self, moto: &Moto, run: u32) -> Result<Probe, Failure> {
+    fn probe(&self, environment: &Environment, run: u32) -> Result<Probe, Failure> {
         let mut probe = Probe::new(&self.program)?;
         let arguments = self.arguments.iter().map(|argument| argument.replace("{run}", &run.to_string()));
-        probe.command().args(arguments).envs(moto.env()).envs(self.environment.iter().cloned());
+        probe.command().args(arguments).envs(environment.iter().cloned()).envs(self.environment.iter().cloned());
         Ok(probe)
     }
 }
 
-fn peers(bench: &Bench, parameters: u32, moto: &Moto) -> Result<Vec<Peer>, Failure> {
+/// Each writes to a place of its own: ours to one below `repository`, the others to files. `series` tells these runs from those against another server.
+fn peers(bench: &Bench, repository: &str, series: &str) -> Result<Vec<Peer>, Failure> {
     let folder = bench.folder.path();
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let mut peers = Vec::new();
@@ -80,7 +116,7 @@ fn peers(bench: &Bench, parameters: u32, moto: &Moto) -> Result<Vec<Peer>, Failu
         for (name, labels) in [("parados", " --no-labels"), ("parados with labels", "")] {
             let place = name.replace(' ', "-");
             let shown = format!(
-                "backup --project bench --environment dev --store aws --repository s3://{BUCKET}/{place}-{parameters}-{{run}} \
+                "backup --project bench --environment dev --store aws --repository {repository}/{series}-{place}-{{run}} \
                  --name-contains /dev/ --recipient {recipient} --unlimited --full{labels} --output json"
             );
             peers.push(Peer {
@@ -88,11 +124,11 @@ fn peers(bench: &Bench, parameters: u32, moto: &Moto) -> Result<Vec<Peer>, Failu
                 program: bench.parados.clone(),
                 arguments: words(&shown),
                 environment: vec![("HOME", folder.to_owned()), ("XDG_DATA_HOME", folder.join("data"))],
-                shown: format!("parados {shown}"),
+                shown: format!("parados {shown}").replace(&folder.display().to_string(), "/DIR"),
             });
         }
     }
-    let to = |name: &str| folder.join(format!("{name}-{parameters}-{{run}}")).display().to_string();
+    let to = |name: &str| folder.join(format!("{series}-{name}-{{run}}")).display().to_string();
     peers.push(Peer {
         name: "boto3 loop",
         program: python(),
@@ -115,14 +151,16 @@ fn peers(bench: &Bench, parameters: u32, moto: &Moto) -> Result<Vec<Peer>, Failu
         environment: vec![],
         shown: "ssm-diff -f FILE init".to_owned(),
     });
-    if bench.library.exists() {
-        peers.push(Peer {
-            name: "bare sockets",
-            program: bench.library.clone(),
-            arguments: vec!["sockets".to_owned(), moto.url()],
-            environment: vec![],
-            shown: "bench sockets ENDPOINT".to_owned(),
-        });
-    }
     Ok(peers)
+}
+
+/// What the calls cost alone.
+fn bare_sockets(bench: &Bench, endpoint: &str) -> Option<Peer> {
+    bench.library.exists().then(|| Peer {
+        name: "bare sockets",
+        program: bench.library.clone(),
+        arguments: vec!["sockets".to_owned(), endpoint.to_owned()],
+        environment: vec![],
+        shown: "bench sockets ENDPOINT".to_owned(),
+    })
 }

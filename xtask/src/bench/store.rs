@@ -5,7 +5,7 @@ mod served;
 use std::fmt;
 use std::process::Command;
 
-use self::served::{Served, ServerKind};
+pub(super) use self::served::{Served, ServerKind};
 use super::table::Table;
 use super::{Bench, output};
 use crate::failure::Failure;

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ServerKind {
+pub(in crate::bench) enum ServerKind {
     Parados,
     Moto,
     Ministack,
@@ -38,7 +38,7 @@ impl ServerKind {
 }
 
 /// A server that runs; it is killed when this is dropped.
-pub(super) struct Served<'a> {
+pub(in crate::bench) struct Served<'a> {
     bench: &'a Bench,
     process: Child,
     shown: String,
@@ -48,7 +48,7 @@ pub(super) struct Served<'a> {
 
 impl<'a> Served<'a> {
     /// A server with nothing in it.
-    pub(super) fn start(bench: &'a Bench, kind: ServerKind, parameters: u32) -> Result<Self, Failure> {
+    pub(in crate::bench) fn start(bench: &'a Bench, kind: ServerKind, parameters: u32) -> Result<Self, Failure> {
         match kind {
             ServerKind::Parados => {
                 let data = bench.folder.path().join(format!("serve-{parameters}"));
@@ -135,7 +135,7 @@ impl<'a> Served<'a> {
     }
 
     /// Puts the parameters, over the wire.
-    pub(super) fn fill(&self) -> Result<(), Failure> {
+    pub(in crate::bench) fn fill(&self) -> Result<(), Failure> {
         client(self.bench, &["load-fill"], &self.environment).map(drop)
     }
 
@@ -146,8 +146,27 @@ impl<'a> Served<'a> {
         Load::parse(&line).ok_or_else(|| Failure::Other(format!("the client said {line:?}")))
     }
 
+    /// What the environment of an AWS client says.
+    pub(in crate::bench) fn aws_environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = Vec::new();
+        for (name, value) in &self.environment {
+            match *name {
+                "BENCH_ADDRESS" => environment.push(("AWS_ENDPOINT_URL", format!("http://{value}"))),
+                "AWS_REGION" => {
+                    environment.extend(["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| (name, value.clone())))
+                }
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => environment.push((name, value.clone())),
+                _ => {}
+            }
+        }
+        let elsewhere = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"].map(|name| (name, "/dev/null".to_owned()));
+        environment.extend(elsewhere);
+        environment.push(("AWS_EC2_METADATA_DISABLED", "true".to_owned()));
+        environment
+    }
+
     /// The command that started it.
-    pub(super) fn shown(&self) -> &str {
+    pub(in crate::bench) fn shown(&self) -> &str {
         &self.shown
     }
 
