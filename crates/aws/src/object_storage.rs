@@ -100,16 +100,17 @@ fn of_connector(error: ConnectorError) -> HttpError {
     HttpError::new(kind, error)
 }
 
-/// What `object_store` is to think of an error, as it thinks of its own client's: whether the request was sent decides whether
-/// one that must not be sent twice may be.
+/// What `object_store` is to think of an error, as it thinks of its own client's: the kind decides which requests it sends again.
 fn kind(error: &(dyn Error + 'static)) -> HttpErrorKind {
     let of_one = |error: &(dyn Error + 'static)| {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             return error.is_connect().then_some(HttpErrorKind::Connect);
         }
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            let unsent = error.is_closed() || error.is_incomplete_message() || error.is_body_write_aborted();
-            return unsent.then_some(HttpErrorKind::Request);
+            // A request whose answer did not come may have been carried out. That it is sent again all the same does no harm here:
+            // what must not happen twice is written create-only, and an object that is there is read and compared.
+            let goes_again = error.is_closed() || error.is_incomplete_message() || error.is_body_write_aborted();
+            return goes_again.then_some(HttpErrorKind::Request);
         }
         match error.downcast_ref::<io::Error>()?.kind() {
             io::ErrorKind::TimedOut => Some(HttpErrorKind::Timeout),
